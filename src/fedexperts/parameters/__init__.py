@@ -1,0 +1,23 @@
+"""Typed settings: one class per group of parameters."""
+
+from fedexperts.parameters.groups import (
+    DataSettings,
+    EvaluationSettings,
+    FederationSettings,
+    ModelSettings,
+    OptimizerSettings,
+    Parameters,
+    PersonalizationSettings,
+)
+from fedexperts.parameters.partition import PartitionSettings
+
+__all__ = [
+    "DataSettings",
+    "EvaluationSettings",
+    "FederationSettings",
+    "ModelSettings",
+    "OptimizerSettings",
+    "Parameters",
+    "PartitionSettings",
+    "PersonalizationSettings",
+]

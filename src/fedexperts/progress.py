@@ -1,0 +1,71 @@
+"""Progress that a person can watch: rounds done, the loss so far, the time left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Report = Callable[[int, str], None]
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Report]:
+    """Show progress on the terminal, or log a line now and then where there is none.
+
+    Args:
+        title: What is being done.
+        total: How many steps there are.
+
+    Yields:
+        A function to call with the number of steps done so far and a few words on how it stands.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _logged(title, total)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=total, status="")
+        yield lambda done, status: bar.update(task, completed=done, status=status)
+
+
+def _logged(title: str, total: int) -> Report:
+    started = last = time.monotonic()
+
+    def report(done: int, status: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < SECONDS_BETWEEN_LINES and done < total:
+            return
+        last = now
+        left = (now - started) / max(done, 1) * (total - done)
+        logger.info("%s: %d of %d, %s, about %.0f s left", title, done, total, status, left)
+
+    return report
