@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,20 +17,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Labelled examples of one data set.
 
     Attributes:
-        features: ``[examples, channels, height, width]`` for images, ``[examples, features]`` otherwise; any
-            numeric type.
+        features: ``[examples, channels, height, width]`` for images and ``[examples, features]`` for other
+            numbers, of any numeric type; ``[examples]``, of ``str`` objects, for texts.
         labels: ``[examples]``, int64, each in [0, number of classes).
         class_names: One name per class, in the order of the labels.
+        may_opt_in: ``[examples]``, bool: the examples that may influence what leaves a client. None where the
+            data does not say so, and the settings alone decide.
     """
 
-    features: NDArray[np.generic]
+    features: NDArray[Any]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
+    may_opt_in: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
@@ -44,6 +48,16 @@ class Examples:
                 f"labels must lie between 0 and {self.classes - 1}, one for each class name, "
                 f"but they range from {self.labels.min()} to {self.labels.max()}"
             )
+        if self.is_text:
+            strange = next((text for text in self.features.flat if not isinstance(text, str)), None)
+            if self.features.ndim != 1 or strange is not None:
+                raise UserError("the features of a text data set must be one string per example")
+        elif self.features.dtype.kind not in "biuf":
+            raise UserError(f"features must be numbers or texts, not {self.features.dtype}")
+        if self.may_opt_in is not None and (
+            self.may_opt_in.dtype != np.bool_ or self.may_opt_in.shape != self.labels.shape
+        ):
+            raise UserError("may_opt_in must say true or false for every example")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,13 +67,52 @@ class Examples:
         """The number of classes."""
         return len(self.class_names)
 
-    def to_arrays(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
-        """Split into what a safetensors file holds: arrays, and text beside them."""
-        arrays: dict[str, NDArray[np.generic]] = {"features": self.features, "labels": self.labels}
+    @property
+    def is_text(self) -> bool:
+        """Whether the features are texts."""
+        return self.features.dtype == np.object_
+
+    def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+        """Split into what a safetensors file holds: arrays of numbers, and text beside them."""
+        arrays: dict[str, NDArray[Any]] = {"labels": self.labels}
+        if self.is_text:
+            arrays["features_utf8"], arrays["features_ends"] = _encode_texts(self.features)
+        else:
+            arrays["features"] = self.features
+        if self.may_opt_in is not None:
+            arrays["may_opt_in"] = self.may_opt_in
         return arrays, {"class_names": json.dumps(self.class_names)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]) -> Examples:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Examples:
         """Undo :meth:`to_arrays`."""
         labels = arrays["labels"].astype(np.int64, copy=False)
-        return cls(arrays["features"], labels, tuple(json.loads(metadata["class_names"])))
+        if "features_utf8" in arrays:
+            features = _decode_texts(arrays["features_utf8"], arrays["features_ends"])
+        else:
+            features = arrays["features"]
+        names = tuple(json.loads(metadata["class_names"]))
+        return cls(features, labels, names, arrays.get("may_opt_in"))
+
+
+def as_texts(texts: list[str]) -> NDArray[Any]:
+    """Put strings into the array that :class:`Examples` holds texts in."""
+    array = np.empty(len(texts), dtype=np.object_)
+    array[:] = texts
+    return array
+
+
+def _encode_texts(texts: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Join texts to one run of bytes, and note behind which byte each one ends."""
+    # A lone surrogate is no valid text, but a str can hold it, and what was saved must be what is loaded.
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), ends
+
+
+def _decode_texts(joined: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[Any]:
+    """Undo :func:`_encode_texts`."""
+    content = joined.tobytes()
+    bounds = [0, *ends.tolist()]
+    pairs = itertools.pairwise(bounds)
+    return as_texts([content[start:end].decode("utf-8", "surrogatepass") for start, end in pairs])

@@ -1,0 +1,1 @@
+"""Measure predictors, sum the results up over clients, and show them."""

@@ -1,0 +1,1 @@
+"""Architectures of experts and gates, and how their weights are kept."""

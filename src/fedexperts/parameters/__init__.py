@@ -1,7 +1,7 @@
 """Typed settings: one class per group of parameters."""
 
+from fedexperts.parameters.data import DataSettings, VocabularySettings
 from fedexperts.parameters.groups import (
-    DataSettings,
     EvaluationSettings,
     FederationSettings,
     ModelSettings,
@@ -20,4 +20,5 @@ __all__ = [
     "Parameters",
     "PartitionSettings",
     "PersonalizationSettings",
+    "VocabularySettings",
 ]

@@ -10,14 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedexperts.parameters.base import Count, PositiveFloat, PositiveInt, Settings
+from fedexperts.parameters.data import DataSettings  # noqa: TC001 - pydantic reads the annotations
 from fedexperts.parameters.partition import PartitionSettings
-
-
-class DataSettings(Settings):
-    """Where the raw data lies, and how it is made ready for the models."""
-
-    path: str | None
-    preprocessing: Literal["standardize"]
 
 
 class ModelSettings(Settings):
@@ -45,6 +39,7 @@ class FederationSettings(Settings):
     optimizer: Literal["adam", "adamw", "sgd"]
     learning_rate: PositiveFloat
     validate_every: PositiveInt
+    aggregation: str
 
     @property
     def local_training(self) -> OptimizerSettings:

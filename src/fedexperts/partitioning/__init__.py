@@ -1,0 +1,23 @@
+"""Which example belongs to which client and split."""
+
+from fedexperts.partitioning.partition import (
+    EVERYONE,
+    GLOBAL_TEST,
+    LOCAL_TEST,
+    SPLITS,
+    TRAIN,
+    VALIDATION,
+    Partition,
+    partition,
+)
+
+__all__ = [
+    "EVERYONE",
+    "GLOBAL_TEST",
+    "LOCAL_TEST",
+    "SPLITS",
+    "TRAIN",
+    "VALIDATION",
+    "Partition",
+    "partition",
+]

@@ -1,0 +1,1 @@
+"""What a result came from: fingerprints of data and models, and the manifest of a run."""

@@ -1,0 +1,1 @@
+"""The engine: trains the models of many clients at once. The only place where weights change."""

@@ -1,0 +1,144 @@
+"""The comparison as one still picture, for a README or a paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from fedexperts.evaluation.display import ALL, GENERALIST, KNOWN_LOOKS, Look, looks, percent
+from fedexperts.evaluation.figures import label_offsets, padded_range
+from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+DOTS_PER_INCH = 160
+FONT = 10.0
+
+
+def comparison(summary: pd.DataFrame) -> Figure:
+    """Draw global against local accuracy, and beside it how the worse-off clients fare.
+
+    Args:
+        summary: As :func:`fedexperts.evaluation.statistics.summarise` returns it; the rows of
+            all clients count.
+
+    Returns:
+        A figure of its own that no global state of matplotlib knows, 12 x 4.8 inches at 160 dots per inch.
+    """
+    rows = summary[summary["clients"] == ALL].set_index("method")
+    shown = looks(rows.index)
+    rows = rows.loc[list(shown)]
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+    drawn = Figure(figsize=(12, 4.8), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
+    left, right = drawn.subplots(1, 2, width_ratios=[1.25, 1])
+    for axes in (left, right):
+        _dress(axes)
+    _tradeoff(left, rows, shown)
+    _worse_off(right, rows, shown)
+    return drawn
+
+
+def _dress(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(colors=INK, labelsize=FONT, color=RULE)
+    axes.set_axisbelow(True)
+    axes.grid(color=GRID)
+    axes.margins(x=0.07)
+    # Steps of 2.5 would be rounded in the labels.
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def _title(axes: Axes, title: str, subtitle: str) -> None:
+    axes.set_title(title, loc="left", fontsize=13, color=INK, pad=24)
+    axes.annotate(
+        subtitle, (0, 1), (0, 8), "axes fraction", "offset points", color=SOFT_INK, fontsize=FONT - 0.5
+    )
+
+
+def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
+    clients = int(rows["n_clients"].iloc[0])
+    _title(
+        axes, "Global against local accuracy", f"mean over {clients} clients with intervals; dotted: FedAvg"
+    )
+    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel("Local accuracy", color=SOFT_INK)
+    axes.set_ylabel("Global accuracy", color=SOFT_INK)
+    x_range = padded_range(rows["local_accuracy_low"].min(), rows["local_accuracy_high"].max())
+    y_range = padded_range(rows["global_accuracy_low"].min(), rows["global_accuracy_high"].max())
+    axes.set(xlim=x_range, ylim=y_range)
+    if GENERALIST in rows.index:
+        blue = KNOWN_LOOKS[GENERALIST].colour
+        reference = rows.loc[GENERALIST, ["local_accuracy", "global_accuracy"]].to_numpy(dtype=float)
+        axes.axvline(reference[0], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
+        axes.axhline(reference[1], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
+    for look, row in zip(shown.values(), rows.to_dict("records"), strict=True):
+        x, y = row["local_accuracy"], row["global_accuracy"]
+        axes.errorbar(
+            x,
+            y,
+            xerr=[[x - row["local_accuracy_low"]], [row["local_accuracy_high"] - x]],
+            yerr=[[y - row["global_accuracy_low"]], [row["global_accuracy_high"] - y]],
+            color=look.colour,
+            marker=look.marker,
+            markersize=9,
+            markeredgecolor="white",
+            elinewidth=1.2,
+            capsize=2,
+            zorder=3,
+        )
+    canvas = (430.0, 255.0)
+    names = [look.full_label for look in shown.values()]
+    offsets = label_offsets(rows, names, (x_range, y_range), canvas, FONT)
+    for name, x, y, offset in zip(
+        names, rows["local_accuracy"], rows["global_accuracy"], offsets, strict=True
+    ):
+        axes.annotate(
+            name,
+            (x, y),
+            offset,
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=FONT,
+            color=INK,
+            parse_math=False,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+            arrowprops={"arrowstyle": "-", "color": RULE, "lw": 0.8, "shrinkA": 0, "shrinkB": 7},
+        )
+
+
+def _worse_off(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
+    _title(axes, "Who gains, who loses", "local accuracy: mean (filled), bottom decile (hollow)")
+    axes.set_xlabel("Local accuracy", color=SOFT_INK)
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(len(rows)), [look.full_label for look in shown.values()], parse_math=False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    for position, (look, row) in enumerate(zip(shown.values(), rows.to_dict("records"), strict=True)):
+        value, worst = row["local_accuracy"], row["bottom_decile"]
+        axes.plot([worst, value], [position, position], color=look.colour, lw=2, alpha=0.35, zorder=2)
+        axes.plot(value, position, look.marker, color=look.colour, ms=9, mec="white", zorder=3)
+        axes.plot(worst, position, look.marker, mfc="white", mec=look.colour, ms=7, mew=1.4, zorder=3)
+    axes.annotate(
+        "clients\nhurt", (1, 1), (46, 8), "axes fraction", "offset points", ha="right", color=SOFT_INK
+    )
+    for position, (method, hurt) in enumerate(rows["clients_hurt"].items()):
+        axes.annotate(
+            "ref." if method == GENERALIST else f"{percent(hurt)}%",
+            (1, position),
+            (46, 0),
+            ("axes fraction", "data"),
+            "offset points",
+            ha="right",
+            va="center",
+            color=INK,
+            fontsize=FONT,
+        )

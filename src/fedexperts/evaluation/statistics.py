@@ -1,0 +1,250 @@
+"""What the clients' results say together, and how far other clients could have said something else.
+
+All intervals are percentile bootstrap intervals (Efron 1979) over clients. The same resampled clients serve
+every method and test set, so that differences between methods are differences on identical clients. They show
+how results vary between clients, not between seeds or test examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fedexperts.evaluation.display import ALL, GENERALIST, OPTED_IN, OPTED_OUT, is_attainable, looks
+from fedexperts.randomness import generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from fedexperts.parameters import EvaluationSettings
+
+    Floats: TypeAlias = NDArray[np.float64]
+    Statistic: TypeAlias = Callable[[Floats], Floats]
+
+STATISTICS = ("local_accuracy", "global_accuracy", "bottom_decile", "clients_hurt")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and the bounds of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PairedAccuracy:
+    """The accuracy of every method on the same clients.
+
+    Attributes:
+        methods: Their names, in display order.
+        opted_out: ``[clients]``, whether the client's data stay out of the generalist.
+        on_local: ``[methods, clients]``, accuracy on each client's local test.
+        on_global: ``[methods, clients]``, accuracy on the global test.
+    """
+
+    methods: tuple[str, ...]
+    opted_out: NDArray[np.bool_]
+    on_local: Floats
+    on_global: Floats
+
+    @property
+    def clients(self) -> int:
+        """The number of clients."""
+        return len(self.opted_out)
+
+    def row(self, test_set: str, method: str) -> Floats:
+        """Get one method's accuracies ``[clients]`` on the ``"local"`` or the ``"global"`` test."""
+        accuracies: Floats = (self.on_local if test_set == "local" else self.on_global)[
+            self.methods.index(method)
+        ]
+        return accuracies
+
+    def groups(self) -> dict[str, PairedAccuracy]:
+        """Split by opting in and out, where there are both; the group of all clients comes first."""
+        groups = {ALL: self}
+        if self.opted_out.any() and not self.opted_out.all():
+            groups[OPTED_IN] = self._only(~self.opted_out)
+            groups[OPTED_OUT] = self._only(self.opted_out)
+        return groups
+
+    def _only(self, kept: NDArray[np.bool_]) -> PairedAccuracy:
+        return PairedAccuracy(
+            self.methods, self.opted_out[kept], self.on_local[:, kept], self.on_global[:, kept]
+        )
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Resampled clients.
+
+    Attributes:
+        draws: ``[resamples, clients]``, positions of clients drawn with replacement.
+        confidence: How probably an interval covers what it is for, in (0, 1).
+    """
+
+    draws: NDArray[np.int64]
+    confidence: float
+
+    @classmethod
+    def of(cls, clients: int, settings: EvaluationSettings, seed: int) -> Bootstrap:
+        """Draw the resamples of so many clients; the same ones for the same seed."""
+        draws = generator(seed, "bootstrap").integers(clients, size=(settings.resamples, clients))
+        return cls(draws, settings.confidence)
+
+    def estimate(self, statistic: Statistic, values: Floats) -> Estimate:
+        """Compute a statistic and its interval.
+
+        Args:
+            statistic: Reduces the last axis, which holds clients, and any before it but the resamples'.
+            values: ``[..., clients]``.
+
+        Returns:
+            The statistic of the clients there are, and the bounds of its interval.
+        """
+        tail = (1.0 - self.confidence) / 2.0
+        low, high = np.quantile(statistic(values[..., self.draws]), [tail, 1.0 - tail])
+        return Estimate(float(statistic(values)), float(low), float(high))
+
+
+def mean(values: Floats) -> Floats:
+    """Average over clients, ``[..., clients]`` to ``[...]``."""
+    return np.asarray(values.mean(axis=-1))
+
+
+def lowest_tenth(values: Floats) -> Floats:
+    """Get the value that a tenth of the clients stay below, ``[..., clients]`` to ``[...]``."""
+    return np.asarray(np.quantile(values, 0.1, axis=-1))
+
+
+def ratio_of_means(values: Floats) -> Floats:
+    """Divide one mean over clients by another, ``[2, ..., clients]`` to ``[...]``; NaN for division by 0."""
+    above, below = mean(values[0]), mean(values[1])
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+
+def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
+    """Line up all methods on the same clients.
+
+    Args:
+        client_metrics: A row per client, method and test set, with the columns ``client_id``, ``opted_out``,
+            ``method``, ``test_set``, ``n`` and ``accuracy``.
+
+    Returns:
+        The accuracies of the clients that have both tests; one without, such as a client that has too few
+        examples for a local test, is left out.
+
+    Raises:
+        ValueError: If FedAvg is missing, a row occurs twice, no client has both tests, or a client was tested
+            with one method and not with another, or on other numbers of examples.
+    """
+    methods = tuple(looks(client_metrics["method"]))
+    if GENERALIST not in methods:
+        raise ValueError(
+            f"client_metrics lacks the method {GENERALIST!r}, which all others are compared with"
+        )
+    keys = ["client_id", "method", "test_set"]
+    if client_metrics.duplicated(keys).any():
+        raise ValueError(f"client_metrics has several rows for the same {', '.join(keys)}")
+    sizes = client_metrics.groupby(["client_id", "test_set"])["n"].nunique()
+    if (sizes > 1).any():
+        client, test = sizes[sizes > 1].index[0]
+        raise ValueError(
+            f"client {client} was tested on different numbers of {test} examples; "
+            "methods are compared on identical examples"
+        )
+    table = client_metrics.pivot(  # noqa: PD010 - nothing to aggregate: keys are unique
+        index="client_id", columns=["test_set", "method"], values="accuracy"
+    )
+    tests = {test: table.reindex(columns=[(test, name) for name in methods]) for test in ("local", "global")}
+    tested = {test: accuracies.notna() for test, accuracies in tests.items()}
+    for test, known in tested.items():
+        uneven = known.any(axis=1) & ~known.all(axis=1)
+        if uneven.any():
+            raise ValueError(
+                f"client {uneven.idxmax()} has a {test} accuracy for some methods only; "
+                "methods are compared on identical clients"
+            )
+    complete = tested["local"].all(axis=1) & tested["global"].all(axis=1)
+    if not complete.any():
+        raise ValueError("no client in client_metrics has both a local and a global accuracy")
+    opted_out = client_metrics.groupby("client_id")["opted_out"].first().reindex(table.index)
+    return PairedAccuracy(
+        methods,
+        opted_out[complete].to_numpy(dtype=bool),
+        tests["local"][complete].to_numpy(dtype=np.float64).T,
+        tests["global"][complete].to_numpy(dtype=np.float64).T,
+    )
+
+
+def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: int) -> pd.DataFrame:
+    """Sum up every method over clients.
+
+    Args:
+        client_metrics: As for :func:`pair_clients`.
+        settings: The number of resamples and the confidence of the intervals.
+        seed: The seed of the run.
+
+    Returns:
+        A row per group of clients (``clients``: all, and opted_in and opted_out where there are both) and
+        ``method``, with ``attainable``, ``n_clients`` and, each with the bounds ``_low`` and ``_high`` of its
+        interval and all shares in [0, 1]: ``local_accuracy`` and ``global_accuracy``, means over clients;
+        ``bottom_decile``, the local accuracy that a tenth of the clients stay below; ``clients_hurt``, the
+        share of clients whose local accuracy is below FedAvg's.
+
+    Raises:
+        ValueError: As :func:`pair_clients`.
+    """
+    rows = []
+    for group, pairs in pair_clients(client_metrics).groups().items():
+        bootstrap = Bootstrap.of(pairs.clients, settings, seed)
+        for method in pairs.methods:
+            local = pairs.row("local", method)
+            hurt = (local < pairs.row("local", GENERALIST)).astype(np.float64)
+            estimates = (
+                bootstrap.estimate(mean, local),
+                bootstrap.estimate(mean, pairs.row("global", method)),
+                bootstrap.estimate(lowest_tenth, local),
+                bootstrap.estimate(mean, hurt),
+            )
+            row = {
+                "clients": group,
+                "method": method,
+                "attainable": is_attainable(method),
+                "n_clients": pairs.clients,
+            }
+            for name, estimate in zip(STATISTICS, estimates, strict=True):
+                row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def mean_scores(client_metrics: pd.DataFrame) -> pd.DataFrame:
+    """Average loss and calibration error over clients.
+
+    Args:
+        client_metrics: A row per client, method and test set, with ``loss`` and ``ece``.
+
+    Returns:
+        A row per method in display order: ``method``, ``local_loss``, ``local_ece``, ``global_loss``,
+        ``global_ece``; NaN where nothing was measured.
+    """
+    methods = list(looks(client_metrics["method"]))
+    means = client_metrics.groupby(["method", "test_set"])[["loss", "ece"]].mean()
+    rows = [
+        {"method": method}
+        | {
+            f"{test}_{score}": means[score].get((method, test), np.nan)
+            for test in ("local", "global")
+            for score in ("loss", "ece")
+        }
+        for method in methods
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,27 @@
+"""How the models of a cohort become one.
+
+A rule is a function of the models that came back and of how many training examples each was trained on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+RULES: dict[str, str] = {"fedavg": "fedexperts.federation.aggregation:weighted_average"}
+
+
+def weighted_average(models: Tensor, examples: Tensor) -> Tensor:
+    """Average models by their number of examples, ``sum_k (n_k / n) w_k`` (McMahan et al., arXiv:1602.05629).
+
+    Args:
+        models: ``[clients, parameters]``, in the order of the clients' ids.
+        examples: ``[clients]``: training examples of each.
+
+    Returns:
+        ``[parameters]``.
+    """
+    shares = (examples / examples.sum()).to(models.dtype)
+    return (shares[:, None] * models).sum(dim=0)

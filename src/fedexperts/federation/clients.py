@@ -1,0 +1,88 @@
+"""What the federation may see of its clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fedexperts.errors import UserError
+from fedexperts.preprocessing.registry import apply
+from fedexperts.provenance.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from fedexperts.examples import Examples
+
+
+@dataclass(frozen=True, eq=False)
+class OptInClients:
+    """The opt-in examples of the clients that take part, copied out of the data set: nothing else is within reach.
+
+    Attributes:
+        client_ids: The clients with opt-in training examples, ascending.
+        features: ``[opt-in examples, ...]``, ready for the model.
+        labels: ``[opt-in examples]``, int64.
+        train: For each client the rows of its training examples.
+        validation: For each client the rows of its validation examples; may be empty.
+        classes: The number of classes.
+    """
+
+    client_ids: tuple[int, ...]
+    features: NDArray[Any]
+    labels: NDArray[np.int64]
+    train: tuple[NDArray[np.int64], ...]
+    validation: tuple[NDArray[np.int64], ...]
+    classes: int
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for all that the federation can see; it says nothing of anything else."""
+        sizes = {
+            "client_ids": np.array(self.client_ids),
+            "train": np.array([len(rows) for rows in self.train]),
+            "validation": np.array([len(rows) for rows in self.validation]),
+        }
+        return fingerprint({"features": self.features, "labels": self.labels, **sizes})
+
+
+def select_opt_in(examples: Examples, assignments: pd.DataFrame, preprocessing: dict[str, Any]) -> OptInClients:
+    """Copy out what the clients have opted in with.
+
+    Args:
+        examples: The data set.
+        assignments: The partition's table of examples.
+        preprocessing: The fitted state that makes features ready for the model.
+
+    Returns:
+        The opt-in examples, client by client, those for training first.
+
+    Raises:
+        UserError: If no client has opted in with any training example.
+    """
+    own = assignments[assignments["opt_in"]]
+    by_client = {
+        split: own[own["split"] == split].groupby("client_id")["example"] for split in ("train", "validation")
+    }
+    chosen = {split: {int(c): rows.to_numpy() for c, rows in groups} for split, groups in by_client.items()}
+    client_ids = tuple(sorted(chosen["train"]))
+    if not client_ids:
+        raise UserError(
+            "every client has opted out, so there is nobody to train the generalist; "
+            "lower `partition.opt_out` or `partition.opt_out_examples`"
+        )
+    none = np.empty(0, dtype=np.int64)
+    parts = [chosen[split].get(client, none) for client in client_ids for split in ("train", "validation")]
+    example_rows = np.concatenate(parts)
+    places = np.split(np.arange(len(example_rows)), np.cumsum([len(part) for part in parts])[:-1])
+    return OptInClients(
+        client_ids=client_ids,
+        features=apply(preprocessing, examples.features[example_rows]),
+        labels=examples.labels[example_rows],
+        train=tuple(places[0::2]),
+        validation=tuple(places[1::2]),
+        classes=examples.classes,
+    )

@@ -1,0 +1,36 @@
+"""The settings of the data."""
+
+from __future__ import annotations
+
+from fedexperts.parameters.base import PositiveInt, Settings
+
+
+class VocabularySettings(Settings):
+    """How texts become numbers; see :mod:`fedexperts.preprocessing.vocabulary`.
+
+    Attributes:
+        size: How many words are known at most, not counting padding and the unknown word.
+        min_count: How often a word must occur to be known.
+        lower_case: Whether "Word" and "word" are the same.
+        max_length: How many words of a text are kept.
+    """
+
+    size: PositiveInt
+    min_count: PositiveInt
+    lower_case: bool
+    max_length: PositiveInt
+
+
+class DataSettings(Settings):
+    """Where the raw data lies, and how it is made ready for the models.
+
+    Attributes:
+        path: The file, folder or address of the raw data; None for the place that the data set's own
+            environment names.
+        preprocessing: A name from :data:`fedexperts.preprocessing.registry.PREPROCESSING`.
+        vocabulary: Used for texts only.
+    """
+
+    path: str | None
+    preprocessing: str
+    vocabulary: VocabularySettings

@@ -1,0 +1,36 @@
+"""Local models: trained from scratch on one client's data, without any federation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fedexperts.models.architecture import Architecture, initial_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
+    from fedexperts.parameters import PersonalizationSettings
+
+
+def module(architecture: Architecture) -> nn.Module:
+    """An expert."""
+    return architecture.expert()
+
+
+def start(
+    architecture: Architecture, _generalist: Mapping[str, Tensor], client_id: int, seed: int
+) -> dict[str, Tensor]:
+    """Weights drawn anew for every client."""
+    return initial_parameters(architecture.expert(), seed, "locals/initial", client_id)
+
+
+def inputs(features: Tensor, _generalist_log_probs: Tensor) -> tuple[Tensor, ...]:
+    """The features alone."""
+    return (features,)
+
+
+def learning_rate(settings: PersonalizationSettings) -> float:
+    """The learning rate of training from scratch."""
+    return settings.local_learning_rate

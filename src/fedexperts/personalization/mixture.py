@@ -1,0 +1,72 @@
+"""Mixtures: a specialist and a gate trained together beside the frozen generalist (arXiv:2010.02056, equation 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from fedexperts.models.architecture import Architecture, initial_parameters
+from fedexperts.models.mixture import Mixture
+from fedexperts.training.cohort import outputs
+from fedexperts.training.stacked import StackedModule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from torch import Tensor, nn
+
+    from fedexperts.models.weights import ClientWeights
+    from fedexperts.parameters import PersonalizationSettings
+    from fedexperts.personalization.training import Workbench
+
+GATE = "gate."
+
+
+def module(architecture: Architecture) -> nn.Module:
+    """A specialist and a gate."""
+    return Mixture(architecture.expert(), architecture.gate())
+
+
+def start(
+    architecture: Architecture, generalist: Mapping[str, Tensor], client_id: int, seed: int
+) -> dict[str, Tensor]:
+    """The generalist's weights for the specialist, and a gate drawn anew for every client."""
+    gate = initial_parameters(architecture.gate(), seed, "mixtures/gate", client_id)
+    specialist = {f"specialist.{name}": value for name, value in generalist.items()}
+    device = next(iter(generalist.values())).device
+    return specialist | {GATE + name: value.to(device) for name, value in gate.items()}
+
+
+def inputs(features: Tensor, generalist_log_probs: Tensor) -> tuple[Tensor, ...]:
+    """The features, and what the frozen generalist says of them."""
+    return features, generalist_log_probs
+
+
+def learning_rate(settings: PersonalizationSettings) -> float:
+    """The learning rate of fine-tuning."""
+    return settings.learning_rate
+
+
+def gate_weights(bench: Workbench, weights: ClientWeights, position: int, rows: np.ndarray) -> Tensor:
+    """The weight ``h(x)`` that one client's gate gives its specialist.
+
+    Args:
+        bench: What to compute with.
+        weights: The mixtures of all clients.
+        position: Which client's.
+        rows: ``[examples]``: which examples.
+
+    Returns:
+        ``[examples]``, each between 0 and 1.
+    """
+    device = bench.features.device
+    gate = StackedModule(bench.architecture.gate().to(device))
+    one = {
+        name.removeprefix(GATE): torch.as_tensor(value[position], device=device)[None]
+        for name, value in weights.parameters.items()
+        if name.startswith(GATE)
+    }
+    features = bench.features[torch.as_tensor(rows, device=device)]
+    return outputs(gate, gate.rows(one)[0], (features,))[:, 0].sigmoid()

@@ -1,0 +1,28 @@
+"""Nodes that share the data out among the clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from fedexperts.examples import Examples
+from fedexperts.parameters import DataSettings, PartitionSettings
+from fedexperts.partitioning import TRAIN, partition
+from fedexperts.preprocessing.registry import fit
+
+
+def partition_clients(
+    examples: Examples, settings: PartitionSettings, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Decide which example belongs to which client and split, and who opts out."""
+    tables = partition(examples.labels, examples.classes, settings, seed, examples.may_opt_in)
+    return tables.clients, tables.assignments
+
+
+def fit_preprocessing(
+    examples: Examples, assignments: pd.DataFrame, settings: DataSettings
+) -> dict[str, Any]:
+    """Fit what makes features ready for the models, on opt-in training examples alone."""
+    fitted_on = assignments[assignments["opt_in"] & (assignments["split"] == TRAIN)]
+    return fit(settings.preprocessing, examples.features[fitted_on["example"].to_numpy()], settings)

@@ -1,0 +1,27 @@
+"""The pipeline that shares the data out among the clients."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node
+
+from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, partition_clients
+
+
+def create_pipeline() -> Pipeline:
+    """Data set in, partition and fitted preprocessing out."""
+    return Pipeline(
+        [
+            node(
+                partition_clients,
+                inputs=["examples", "params:partition", "params:seed"],
+                outputs=["clients", "assignments"],
+                name="partition_clients",
+            ),
+            node(
+                fit_preprocessing,
+                inputs=["examples", "assignments", "params:data"],
+                outputs="preprocessing",
+                name="fit_preprocessing",
+            ),
+        ]
+    )

@@ -1,0 +1,52 @@
+"""Nodes that measure every method for every client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from fedexperts.evaluation.metrics import accuracy, expected_calibration_error, negative_log_likelihood
+from fedexperts.examples import Examples
+from fedexperts.models.weights import ClientWeights, GeneralistWeights
+from fedexperts.parameters import EvaluationSettings, ModelSettings, PersonalizationSettings
+from fedexperts.personalization.registry import KINDS, needed_kinds
+from fedexperts.provenance.lineage import check_lineage
+
+
+def evaluate_clients(  # noqa: PLR0913 - a node is given all it needs
+    examples: Examples,
+    clients: pd.DataFrame,
+    assignments: pd.DataFrame,
+    preprocessing: dict[str, Any],
+    generalist: GeneralistWeights,
+    model: ModelSettings,
+    settings: PersonalizationSettings,
+    evaluation: EvaluationSettings,
+    device: str,
+    **models: ClientWeights,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure every method on every client's own test set and on the shared one, and look at the gates."""
+    from fedexperts.personalization.gates import measure_gates
+    from fedexperts.personalization.predictions import predict_all
+    from fedexperts.pipelines.stages import open_stage
+    from fedexperts.training.device import one_thread
+
+    with one_thread():
+        stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
+        for kind in sorted(needed_kinds(settings.methods)):
+            check_lineage(kind, models[kind].lineage, stage.lineage, KINDS[kind].pipeline)
+        rows = [
+            {
+                "client_id": stage.data.client_ids[found.position],
+                "opted_out": bool(stage.data.opted_out[found.position]),
+                "method": found.method,
+                "test_set": found.test_set,
+                "n": len(found.labels),
+                "accuracy": accuracy(found.log_probs, found.labels),
+                "loss": negative_log_likelihood(found.log_probs, found.labels),
+                "ece": expected_calibration_error(found.log_probs, found.labels, evaluation.calibration_bins),
+            }
+            for found in predict_all(stage.bench, stage.data, models, settings)
+        ]
+        return pd.DataFrame(rows), measure_gates(stage.bench, stage.data, models["mixtures"])

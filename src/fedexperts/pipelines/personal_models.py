@@ -1,0 +1,72 @@
+"""The nodes that train personal models: one for each kind in the registry, all alike."""
+
+from __future__ import annotations
+
+from functools import partial, update_wrapper
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from kedro.pipeline import Pipeline, node
+
+from fedexperts.examples import Examples
+from fedexperts.models.weights import ClientWeights, GeneralistWeights
+from fedexperts.parameters import ModelSettings, PersonalizationSettings
+from fedexperts.personalization.registry import KINDS, needed_kinds
+
+INPUTS = {
+    "examples": "examples",
+    "clients": "clients",
+    "assignments": "assignments",
+    "preprocessing": "preprocessing",
+    "generalist": "generalist",
+    "model": "params:model",
+    "settings": "params:personalization",
+    "device": "params:device",
+}
+
+
+def train_personal_models(  # noqa: PLR0913 - a node is given all it needs
+    kind: str,
+    examples: Examples,
+    clients: pd.DataFrame,
+    assignments: pd.DataFrame,
+    preprocessing: dict[str, Any],
+    generalist: GeneralistWeights,
+    model: ModelSettings,
+    settings: PersonalizationSettings,
+    seed: int,
+    device: str,
+) -> ClientWeights:
+    """Train one kind of personal model for every client, on all of its own data.
+
+    A kind that no chosen method needs is not trained, and stored without clients.
+    """
+    if kind not in needed_kinds(settings.methods):
+        none = np.empty(0, dtype=np.int64)
+        return ClientWeights(client_ids=none, parameters={}, lineage={}, epochs=none)
+
+    from fedexperts.personalization.predictions import load_kind
+    from fedexperts.personalization.training import train_models
+    from fedexperts.pipelines.stages import open_stage
+    from fedexperts.training.device import one_thread
+
+    with one_thread():
+        stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
+        return train_models(kind, load_kind(kind), stage.bench, stage.data, settings, seed, stage.lineage)
+
+
+def create_training_pipeline(name: str) -> Pipeline:
+    """One node for each kind of model that the pipeline of this name trains."""
+    kinds = [kind for kind, entry in KINDS.items() if entry.pipeline == name]
+    return Pipeline(
+        [
+            node(
+                update_wrapper(partial(train_personal_models, kind), train_personal_models),
+                inputs={**INPUTS, "seed": "params:seed"},
+                outputs=kind,
+                name=f"train_{kind}",
+            )
+            for kind in kinds
+        ]
+    )

@@ -1,0 +1,68 @@
+"""What a run was made with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = (
+    "fedexperts",
+    "kedro",
+    "torch",
+    "torchvision",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "plotly",
+)
+UNKNOWN = "unknown"
+
+
+def describe_environment(device: str) -> dict[str, str]:
+    """Note date, code, machine and package versions; nothing that identifies a person.
+
+    Args:
+        device: The device the run asked for.
+
+    Returns:
+        A text for each. ``git_state`` is ``clean``, ``dirty`` (the working tree differs from ``git_commit``)
+        or ``unknown`` (there is no repository, or no git).
+    """
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain")
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "git_commit": commit or UNKNOWN,
+        "git_state": UNKNOWN if not commit or changes is None else ("dirty" if changes else "clean"),
+        "device": device,
+        "platform": platform.platform(),
+        "processors": str(os.cpu_count() or UNKNOWN),
+        "python": platform.python_version(),
+        **{package: _version(package) for package in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git(*arguments: str) -> str | None:
+    """Ask git about the current folder; None if it has no answer."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed arguments
+            [git, *arguments], capture_output=True, text=True, check=True, timeout=10
+        )
+    except (subprocess.SubprocessError, OSError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,268 @@
+"""Training and computing the models of a cohort of clients on their own data.
+
+Everything that is ever trained is trained here: the clients of a federated round, local models, specialists
+and mixtures. Clients never touch one another: the result for a client is the same whoever else is in the cohort
+(up to the rounding of stacked matrix products).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fedexperts.training import schedule
+from fedexperts.training.stopping import EarlyStopping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from fedexperts.parameters import OptimizerSettings
+    from fedexperts.training.stacked import StackedModule
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class CohortData:
+    """The examples of several clients, in one place.
+
+    Attributes:
+        inputs: What the module takes, each ``[examples, ...]``, shared by all clients.
+        labels: ``[examples]``, int64.
+        clients: For each client the rows that are its own, at least one each.
+    """
+
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+    clients: Sequence[NDArray[np.int64]]
+
+    def only(self, positions: Sequence[int]) -> CohortData:
+        """The data of some of the clients."""
+        return CohortData(self.inputs, self.labels, [self.clients[position] for position in positions])
+
+    def batch(self, rows: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The inputs and labels that stand in the given rows."""
+        return tuple(part[rows] for part in self.inputs), self.labels[rows]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training a cohort gave.
+
+    Attributes:
+        rows: ``[clients, parameters]``: the weights of each client.
+        losses: ``[clients]``: mean training loss of each client's last epoch.
+        epochs: ``[clients]``: the epoch whose weights these are; 0 is the starting point.
+    """
+
+    rows: Tensor
+    losses: Tensor
+    epochs: Tensor
+
+
+def train(
+    module: StackedModule,
+    start: Tensor,
+    data: CohortData,
+    settings: OptimizerSettings,
+    streams: Sequence[np.random.Generator],
+    epochs: int,
+) -> Trained:
+    """Train every client's model for a fixed number of epochs, each with a fresh optimiser.
+
+    Args:
+        module: The architecture; its outputs are logits, or log-probabilities.
+        start: ``[clients, parameters]``: the weights to start from; left as they are.
+        data: The clients' training examples.
+        settings: Optimiser, learning rate and batch size.
+        streams: For each client the random stream that shuffles its examples.
+        epochs: How often each example is seen.
+
+    Returns:
+        The trained models.
+    """
+    order = _longest_first(data)
+    cohort = _Cohort(module, start[order], data.only(order), settings, [streams[i] for i in order])
+    losses = torch.zeros(len(order), device=start.device)
+    for _ in range(epochs):
+        losses = cohort.train_epoch()
+    back = torch.as_tensor(np.argsort(order), device=start.device)
+    return Trained(cohort.rows[back], losses[back], torch.full((len(order),), epochs))
+
+
+def train_until_stopped(  # noqa: PLR0913 - a training run has this many independent choices
+    module: StackedModule,
+    start: Tensor,
+    data: CohortData,
+    validation: CohortData,
+    settings: OptimizerSettings,
+    streams: Sequence[np.random.Generator],
+    max_epochs: int,
+    patience: int,
+    on_epoch: Callable[[int, int], None] = lambda _epoch, _live: None,
+) -> Trained:
+    """Train every client's model until its own validation loss stops falling, and keep its best weights.
+
+    A client leaves the stack as soon as it has stopped. The starting point counts as epoch 0, so no client ends
+    with weights that are worse on its validation examples than those it began with.
+
+    Args:
+        module: The architecture; its outputs are logits, or log-probabilities.
+        start: ``[clients, parameters]``: the weights to start from; left as they are.
+        data: The clients' training examples.
+        validation: The clients' validation examples.
+        settings: Optimiser, learning rate and batch size.
+        streams: For each client the random stream that shuffles its examples.
+        max_epochs: The most epochs a client may train.
+        patience: A client stops after so many epochs without a lower validation loss.
+        on_epoch: Told after each epoch how many there were, and how many clients go on.
+
+    Returns:
+        The best model of each client by validation loss.
+    """
+    order = _longest_first(data)
+    cohort = _Cohort(module, start[order], data.only(order), settings, [streams[i] for i in order])
+    held_out = validation.only(order)
+    stopping = EarlyStopping(cohort.rows, measure(module, cohort.rows, held_out)[0], patience)
+    live = list(range(len(order)))
+    losses = torch.zeros(len(order), device=start.device)
+    for epoch in range(1, max_epochs + 1):
+        losses[live] = cohort.train_epoch()
+        current, _ = measure(module, cohort.rows, held_out)
+        going_on = stopping.update(live, epoch, cohort.rows, current)
+        if len(going_on) < len(live):
+            cohort.keep(going_on)
+            held_out = held_out.only(going_on)
+            live = [live[position] for position in going_on]
+        on_epoch(epoch, len(live))
+        if not live:
+            break
+    back = torch.as_tensor(np.argsort(order), device=start.device)
+    return Trained(stopping.rows[back], losses[back], stopping.epochs[back.cpu()])
+
+
+class _Cohort:
+    """The clients in training, longest first, with their optimiser."""
+
+    def __init__(
+        self,
+        module: StackedModule,
+        rows: Tensor,
+        data: CohortData,
+        settings: OptimizerSettings,
+        streams: Sequence[np.random.Generator],
+    ) -> None:
+        self.rows = rows.clone()
+        self._module = module
+        self._data = data
+        self._batch_size = settings.batch_size
+        self._streams = list(streams)
+        # One flat parameter per client: a client without a batch has no gradient and is skipped, and moments and
+        # step counts are each client's own.
+        self._own = [torch.nn.Parameter(row) for row in self.rows]
+        self._optimizer = OPTIMIZERS[settings.optimizer](self._own, lr=settings.learning_rate)  # type: ignore[call-arg]
+
+    def train_epoch(self) -> Tensor:
+        """Show every client its examples once; return the mean loss of each, ``[clients]``."""
+        steps = schedule.epoch(self._data.clients, self._batch_size, self._streams)
+        device = self.rows.device
+        rows = torch.as_tensor(steps.rows, device=device)
+        weights = torch.as_tensor(steps.weights, device=device, dtype=self.rows.dtype)
+        totals = torch.zeros(len(self._own), device=device, dtype=self.rows.dtype)
+        for step, live in enumerate(steps.live.tolist()):
+            totals[:live] += self._train_step(rows[step, :live], weights[step, :live])
+        counts = (weights > 0).any(dim=2).sum(dim=0)
+        return totals / counts
+
+    def _train_step(self, rows: Tensor, weights: Tensor) -> Tensor:
+        inputs, labels = self._data.batch(rows)
+        models = self.rows[: len(rows)].detach().requires_grad_()
+        losses = (_cross_entropy(self._module(models, inputs), labels) * weights).sum(dim=1)
+        # The clients' losses share no weights, so the gradient of their sum is each one's own gradient.
+        (gradient,) = torch.autograd.grad(losses.sum(), models)
+        for own, part in zip(self._own, gradient, strict=False):
+            own.grad = part
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return losses.detach()
+
+    def keep(self, positions: Sequence[int]) -> None:
+        """Go on with some of the clients only."""
+        self.rows = self.rows[list(positions)].clone()
+        self._data = self._data.only(positions)
+        self._streams = [self._streams[position] for position in positions]
+        self._own = [self._own[position] for position in positions]
+        for own, row in zip(self._own, self.rows, strict=True):
+            own.data = row
+
+
+def measure(module: StackedModule, rows: Tensor, data: CohortData) -> tuple[Tensor, Tensor]:
+    """Compute the mean cross-entropy and the accuracy of every client's model on its own examples.
+
+    Args:
+        module: The architecture.
+        rows: ``[clients, parameters]``.
+        data: The examples of each client.
+
+    Returns:
+        Losses ``[clients]`` and accuracies ``[clients]``.
+    """
+    device = rows.device
+    order = _longest_first(data)
+    largest = len(data.clients[order[0]])
+    steps = schedule.in_order([data.clients[i] for i in order], min(EVALUATION_BATCH, largest))
+    models = rows[order]
+    totals = torch.zeros(2, len(order), device=device, dtype=rows.dtype)
+    for batch, weights, live in zip(steps.rows, steps.weights, steps.live.tolist(), strict=True):
+        inputs, labels = data.batch(torch.as_tensor(batch[:live], device=device))
+        filled = torch.as_tensor(weights[:live] > 0, device=device)
+        with torch.no_grad():
+            predicted = module(models[:live], inputs)
+            totals[0, :live] += (_cross_entropy(predicted, labels) * filled).sum(dim=1)
+            totals[1, :live] += ((predicted.argmax(dim=-1) == labels) & filled).sum(dim=1)
+    counts = torch.tensor([len(data.clients[i]) for i in order], device=device)
+    losses, accuracies = (totals / counts)[:, torch.as_tensor(np.argsort(order), device=device)]
+    return losses, accuracies
+
+
+def outputs(module: StackedModule, row: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Compute one model on many examples, batch by batch.
+
+    Args:
+        module: The architecture.
+        row: ``[parameters]``: the model's weights.
+        inputs: What the module takes, each ``[examples, ...]``.
+
+    Returns:
+        ``[examples, ...]``.
+    """
+    batches = zip(*(part.split(EVALUATION_BATCH) for part in inputs), strict=True)
+    with torch.no_grad():
+        parts = [module(row[None], tuple(part[None] for part in batch))[0] for batch in batches]
+    return torch.cat(parts)
+
+
+def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Losses ``[clients, batch]`` of outputs ``[clients, batch, classes]``.
+
+    Log-probabilities may stand in for logits: normalising them again changes nothing.
+    """
+    return functional.cross_entropy(outputs.movedim(-1, 1), labels, reduction="none")
+
+
+def _longest_first(data: CohortData) -> list[int]:
+    """Positions of the clients by falling number of examples, so that those still busy are always a prefix."""
+    return sorted(range(len(data.clients)), key=lambda position: -len(data.clients[position]))
