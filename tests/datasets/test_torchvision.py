@@ -186,7 +186,7 @@ def test_cifar_wherever_it_lies(tmp_path, cifar, form):
     assert examples.features.shape == (4 * batches, 3, 32, 32)
     assert examples.labels.tolist() == [0, 1, 2, 0] * batches
     assert examples.class_names == ("cat", "dog", "frog")
-    first = pickle.loads(files[next(iter(benchmark.batches))])["data"][0]
+    first = pickle.loads(files[next(iter(benchmark.batches))])["data"][0]  # noqa: S301
     np.testing.assert_array_equal(examples.features[0].ravel(), first)
 
 

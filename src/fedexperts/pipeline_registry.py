@@ -1,0 +1,37 @@
+"""All pipelines, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fedexperts.pipelines import (
+    client_partitioning,
+    data_ingestion,
+    evaluation,
+    federated_training,
+    gate_training,
+    reporting,
+    specialist_training,
+)
+
+if TYPE_CHECKING:
+    from kedro.pipeline import Pipeline
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Register the stages of an experiment, and the composites that run several of them."""
+    stages = {
+        "data_ingestion": data_ingestion.create_pipeline(),
+        "client_partitioning": client_partitioning.create_pipeline(),
+        "federated_training": federated_training.create_pipeline(),
+        "specialist_training": specialist_training.create_pipeline(),
+        "gate_training": gate_training.create_pipeline(),
+        "evaluation": evaluation.create_pipeline(),
+        "reporting": reporting.create_pipeline(),
+    }
+    composites = {
+        "data": stages["data_ingestion"] + stages["client_partitioning"],
+        "personalization": stages["specialist_training"] + stages["gate_training"],
+        "__default__": sum(stages.values()),
+    }
+    return {**stages, **composites}

@@ -1,0 +1,12 @@
+"""Kedro's settings for this project; see https://docs.kedro.org/en/stable/configure/configuration_basics."""
+
+from fedexperts.hooks import ManifestHooks, ParameterHooks, ResultHooks
+
+HOOKS = (ParameterHooks(), ManifestHooks(), ResultHooks())
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment names only the settings in which it differs.
+    "merge_strategy": {"parameters": "soft"},
+}
