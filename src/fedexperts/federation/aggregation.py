@@ -1,7 +1,4 @@
-"""How the models of a cohort become one.
-
-A rule is a function of the models that came back and of how many training examples each was trained on.
-"""
+"""How the models of a cohort become one."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-RULES: dict[str, str] = {"fedavg": "fedexperts.federation.aggregation:weighted_average"}
 
 
 def weighted_average(models: Tensor, examples: Tensor) -> Tensor:

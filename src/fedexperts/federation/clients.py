@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedexperts.errors import UserError
-from fedexperts.preprocessing.registry import apply
+from fedexperts.preprocessing import apply
 from fedexperts.provenance.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def select_opt_in(examples: Examples, assignments: pd.DataFrame, preprocessing: 
     by_client = {
         split: own[own["split"] == split].groupby("client_id")["example"] for split in ("train", "validation")
     }
-    chosen = {split: {int(c): rows.to_numpy() for c, rows in groups} for split, groups in by_client.items()}
+    chosen = {split: {int(c): rows.to_numpy(copy=True) for c, rows in groups} for split, groups in by_client.items()}
     client_ids = tuple(sorted(chosen["train"]))
     if not client_ids:
         raise UserError(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fedexperts.errors import UserError
-from fedexperts.federation.aggregation import RULES
+from fedexperts.federation.rules import RULES
 from fedexperts.federation.sampling import sample_cohort
 from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.weights import GeneralistWeights

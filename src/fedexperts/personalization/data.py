@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedexperts.preprocessing.registry import apply
+from fedexperts.preprocessing import apply
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def select_personal(
     shared = assignments["split"] == "global_test"
     used = assignments[shared | assignments["client_id"].isin(client_ids)].reset_index(drop=True)
     rows = {
-        (int(client), str(split)): places.to_numpy()
+        (int(client), str(split)): places.to_numpy(copy=True)
         for (client, split), places in used.reset_index().groupby(["client_id", "split"])["index"]
     }
 
@@ -69,7 +69,7 @@ def select_personal(
     example_rows = used["example"].to_numpy()
     return PersonalData(
         client_ids=client_ids,
-        opted_out=evaluated["opted_out"].to_numpy(),
+        opted_out=evaluated["opted_out"].to_numpy(copy=True),
         features=apply(preprocessing, examples.features[example_rows]),
         labels=examples.labels[example_rows],
         train=of("train"),

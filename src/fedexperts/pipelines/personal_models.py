@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial, update_wrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from fedexperts.examples import Examples
 from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.parameters import ModelSettings, PersonalizationSettings
 from fedexperts.personalization.registry import KINDS, needed_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INPUTS = {
     "examples": "examples",
@@ -62,7 +66,7 @@ def create_training_pipeline(name: str) -> Pipeline:
     return Pipeline(
         [
             node(
-                update_wrapper(partial(train_personal_models, kind), train_personal_models),
+                _for_kind(kind),
                 inputs={**INPUTS, "seed": "params:seed"},
                 outputs=kind,
                 name=f"train_{kind}",
@@ -70,3 +74,12 @@ def create_training_pipeline(name: str) -> Pipeline:
             for kind in kinds
         ]
     )
+
+
+def _for_kind(kind: str) -> Callable[..., ClientWeights]:
+    """The node's function for one kind, with the name, annotations and signature that Kedro looks up."""
+    bound = partial(train_personal_models, kind)
+    signature = inspect.signature(bound)
+    function = update_wrapper(bound, train_personal_models)
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function

@@ -9,7 +9,7 @@ import pandas as pd
 from fedexperts.examples import Examples
 from fedexperts.parameters import DataSettings, PartitionSettings
 from fedexperts.partitioning import TRAIN, partition
-from fedexperts.preprocessing.registry import fit
+from fedexperts.preprocessing import fit
 
 
 def partition_clients(

@@ -1,0 +1,78 @@
+"""What happens around every run: settings are checked before it, a manifest and a table follow it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io.core import AbstractVersionedDataset
+from rich.console import Console
+
+from fedexperts.configuration import Origins, check_parameters
+from fedexperts.provenance.manifest import build_manifest
+
+if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+    from kedro.io import CatalogProtocol
+    from kedro.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = 100
+
+RUN_KEYS = ("run_id", "env", "pipeline_names", "tags", "node_names", "from_nodes", "to_nodes", "runtime_params")
+
+
+class ParameterHooks:
+    """Checks all settings before any work starts."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse settings that cannot work, all of them at once."""
+        loader = context.config_loader
+        conf = context.project_path / loader.conf_source
+        names = (loader.base_env, context.env or loader.default_run_env)
+        origins = Origins(context.project_path, [conf / name for name in names], loader.runtime_params or {})
+        check_parameters(loader["parameters"], origins)
+
+
+class ManifestHooks:
+    """Writes the manifest of every run that stored something."""
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Note which versions the run read and wrote, with all that is needed to repeat it."""
+        loaded, saved = {}, {}
+        written = pipeline.all_outputs()
+        for name in sorted(pipeline.datasets()):
+            dataset = catalog.get(name)
+            if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:  # noqa: SLF001
+                if name in written:
+                    saved[name] = dataset.resolve_save_version()
+                else:
+                    loaded[name] = dataset.resolve_load_version()
+        if saved:
+            run = {key: run_params.get(key) for key in RUN_KEYS}
+            catalog.save("run_manifest", build_manifest(run, catalog.load("parameters"), loaded, saved))
+
+
+class ResultHooks:
+    """Shows the result where a run made one."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Print the comparison, and where the report lies."""
+        if "report" not in pipeline.all_outputs():
+            return
+        from fedexperts.evaluation.console import comparison_table
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = COLUMNS  # a log or a pipe has no width of its own to keep to
+        console.print(comparison_table(catalog.load("summary")))
+        report = catalog.get("report")
+        console.print("\nThe report, with figures and all settings:", style="bold")
+        console.print(str(report._get_load_path()), soft_wrap=True)  # noqa: SLF001 - Kedro has no public name for it

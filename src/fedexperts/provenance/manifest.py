@@ -1,0 +1,38 @@
+"""The manifest of a run: what it was made with, and which stored versions belong together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from fedexperts.provenance.environment import describe_environment
+
+
+def build_manifest(
+    run: dict[str, Any], parameters: dict[str, Any], loaded: dict[str, str], saved: dict[str, str]
+) -> dict[str, Any]:
+    """Put together what lets anyone repeat a run.
+
+    Args:
+        run: What was asked for: pipelines, environment and the like.
+        parameters: All settings of the run.
+        loaded: The version of each stored input that the run read.
+        saved: The version of each output that the run stored.
+
+    Returns:
+        A dict that JSON can hold, with ``run``, ``seed``, ``environment``, ``loaded_versions``,
+        ``saved_versions`` and ``parameters``.
+    """
+    plain = {
+        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        for name, value in parameters.items()
+    }
+    return {
+        "run": run,
+        "seed": plain["seed"],
+        "environment": describe_environment(str(plain["device"])),
+        "loaded_versions": dict(sorted(loaded.items())),
+        "saved_versions": dict(sorted(saved.items())),
+        "parameters": plain,
+    }
