@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,10 +15,11 @@ from fedexperts.parameters import Parameters
 from fedexperts.partitioning.registry import SCHEMES
 from fedexperts.personalization.registry import METHODS
 from fedexperts.preprocessing import PREPROCESSING
-from fedexperts.registry import check_known
+from fedexperts.registry import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
@@ -43,12 +43,13 @@ def check_parameters(parameters: Mapping[str, Any], origins: Origins) -> Paramet
     try:
         typed = Parameters.model_validate(parameters)
     except ValidationError as error:
-        problems = dict(_explain(problem, parameters) for problem in error.errors())
+        # of the branches of a union, one is enough
+        problems = list(dict(_explain(problem, parameters) for problem in error.errors()).items())
     else:
-        problems = dict(_contradictions(typed))
+        problems = list(_contradictions(typed))
         if not problems:
             return typed
-    lines = [f"  {origins.find(key)}: {'.'.join(key)}: {problem}" for key, problem in problems.items()]
+    lines = [f"  {origins.find(key)}: {'.'.join(key)}: {problem}" for key, problem in problems]
     plural = "s are" if len(lines) > 1 else " is"
     raise UserError("\n".join([f"{len(lines)} setting{plural} not as they can be; nothing was run", *lines]))
 
@@ -132,26 +133,29 @@ def _lower_first(sentence: str) -> str:
 
 def _contradictions(settings: Parameters) -> Iterator[tuple[Key, str]]:
     """Names that lead nowhere, and settings that cannot hold together."""
-    names = [
+    names: list[tuple[Key, str, str, Mapping[str, object], bool]] = [
         (("data", "preprocessing"), "preprocessing", settings.data.preprocessing, PREPROCESSING, False),
         (("partition", "scheme"), "partition scheme", settings.partition.scheme, SCHEMES, True),
         (("model", "expert"), "model", settings.model.expert, MODELS, True),
         (("model", "gate"), "model", settings.model.gate, MODELS, True),
         (("federation", "aggregation"), "aggregation rule", settings.federation.aggregation, RULES, True),
         *(
+            (("model", "specialist"), "model", name, MODELS, True)
+            for name in [settings.model.specialist]
+            if name is not None
+        ),
+        *(
             (("personalization", "methods"), "method", name, METHODS, False)
             for name in settings.personalization.methods
         ),
     ]
     for key, kind, name, known, open_ended in names:
-        try:
-            check_known(kind, name, known, open_ended=open_ended)
-        except UserError as error:
-            yield key, str(error)
+        problem = unknown(kind, name, known, open_ended=open_ended)
+        if problem:
+            yield key, problem
     taking_part = settings.partition.clients - settings.partition.unseen_clients
     if settings.federation.clients_per_round > taking_part:
         yield (
             ("federation", "clients_per_round"),
-            f"{settings.federation.clients_per_round} clients cannot be drawn from {taking_part}; "
-            "use at most as many, or raise partition.clients",
+            f"{settings.federation.clients_per_round} clients cannot be drawn from {taking_part}; use fewer",
         )

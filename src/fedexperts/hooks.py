@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kedro.framework.hooks import hook_impl
 from kedro.io.core import AbstractVersionedDataset
 from rich.console import Console
 
 from fedexperts.configuration import Origins, check_parameters
+from fedexperts.errors import UserError
 from fedexperts.provenance.manifest import build_manifest
 
 if TYPE_CHECKING:
+    from kedro.config import OmegaConfigLoader
     from kedro.framework.context import KedroContext
-    from kedro.io import CatalogProtocol
+    from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = 100
 
-RUN_KEYS = ("run_id", "env", "pipeline_names", "tags", "node_names", "from_nodes", "to_nodes", "runtime_params")
+RUN_KEYS = (
+    "run_id",
+    "env",
+    "pipeline_names",
+    "tags",
+    "node_names",
+    "from_nodes",
+    "to_nodes",
+    "runtime_params",
+)
 
 
 class ParameterHooks:
@@ -30,11 +41,17 @@ class ParameterHooks:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse settings that cannot work, all of them at once."""
-        loader = context.config_loader
+        loader = cast("OmegaConfigLoader", context.config_loader)
         conf = context.project_path / loader.conf_source
         names = (loader.base_env, context.env or loader.default_run_env)
         origins = Origins(context.project_path, [conf / name for name in names], loader.runtime_params or {})
-        check_parameters(loader["parameters"], origins)
+        typed = check_parameters(loader["parameters"], origins)
+        seen_by_catalog = loader["catalog"].get("raw_data", {}).get("path")
+        if typed.data.path != seen_by_catalog:
+            raise UserError(
+                f"{origins.find(('data', 'path'))}: data.path: {typed.data.path!r} does not reach the catalog, "
+                "which reads the data; set `data_path` in globals.yml, or use --params data.path=..."
+            )
 
 
 class ManifestHooks:
@@ -42,7 +59,7 @@ class ManifestHooks:
 
     @hook_impl
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
         """Note which versions the run read and wrote, with all that is needed to repeat it."""
         loaded, saved = {}, {}
@@ -51,28 +68,38 @@ class ManifestHooks:
             dataset = catalog.get(name)
             if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:  # noqa: SLF001
                 if name in written:
-                    saved[name] = dataset.resolve_save_version()
+                    saved[name] = str(dataset.resolve_save_version())
                 else:
-                    loaded[name] = dataset.resolve_load_version()
+                    loaded[name] = str(dataset.resolve_load_version())
         if saved:
             run = {key: run_params.get(key) for key in RUN_KEYS}
-            catalog.save("run_manifest", build_manifest(run, catalog.load("parameters"), loaded, saved))
+            manifest = build_manifest(run, catalog.load("parameters"), _device(pipeline, catalog), loaded, saved)
+            catalog.save("run_manifest", manifest)
 
 
 class ResultHooks:
     """Shows the result where a run made one."""
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print the comparison, and where the report lies."""
         if "report" not in pipeline.all_outputs():
             return
-        from fedexperts.evaluation.console import comparison_table
+        from fedexperts.evaluation.console import comparison_table  # noqa: PLC0415 - slow to import
 
         console = Console()
         if not console.is_terminal:
             console.width = COLUMNS  # a log or a pipe has no width of its own to keep to
         console.print(comparison_table(catalog.load("summary")))
-        report = catalog.get("report")
+        report = cast("AbstractVersionedDataset[str, str]", catalog.get("report"))
         console.print("\nThe report, with figures and all settings:", style="bold")
         console.print(str(report._get_load_path()), soft_wrap=True)  # noqa: SLF001 - Kedro has no public name for it
+
+
+def _device(pipeline: Pipeline, catalog: DataCatalog) -> str:
+    """The device that a run computed on; only a run that trains or evaluates models has one."""
+    if "params:device" not in pipeline.inputs():
+        return "none"
+    from fedexperts.training.device import resolve_device  # noqa: PLC0415 - torch is slow to import
+
+    return str(resolve_device(catalog.load("params:device")))

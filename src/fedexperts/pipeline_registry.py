@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from kedro.pipeline import Pipeline
 
 from fedexperts.pipelines import (
     client_partitioning,
@@ -13,9 +13,6 @@ from fedexperts.pipelines import (
     reporting,
     specialist_training,
 )
-
-if TYPE_CHECKING:
-    from kedro.pipeline import Pipeline
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -32,6 +29,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     composites = {
         "data": stages["data_ingestion"] + stages["client_partitioning"],
         "personalization": stages["specialist_training"] + stages["gate_training"],
-        "__default__": sum(stages.values()),
+        "__default__": sum(stages.values(), Pipeline([])),
     }
     return {**stages, **composites}

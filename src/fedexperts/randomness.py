@@ -1,8 +1,8 @@
 """Random streams that depend on what they are for, and on nothing else.
 
 Every draw in the project comes from a stream named by (seed, purpose, keys...): one for the partition, one
-for the cohort of round 17, one for the batches of client 3 in round 17. Adding a client, a method or an option
-therefore changes no other stream, and nothing is ever seeded globally.
+for the cohort of round 17, one for the batches of client 3 in round 17. Adding a client, a method or an
+option therefore changes no other stream, and nothing is ever seeded globally.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def check_known(kind: str, name: str, known: Mapping[str, Any], *, open_ended: bool = False) -> None:
-    """Refuse a name that nothing answers to.
+def unknown(kind: str, name: str, known: Mapping[str, object], *, open_ended: bool = False) -> str | None:
+    """Say what is wrong with a name that nothing answers to.
 
     Args:
         kind: What the name stands for, for the message, such as ``"model"``.
@@ -25,15 +25,26 @@ def check_known(kind: str, name: str, known: Mapping[str, Any], *, open_ended: b
         known: The registry to look it up in.
         open_ended: Whether an import path will do too.
 
-    Raises:
-        UserError: If the name is neither registered nor an import path that is allowed.
+    Returns:
+        The problem, with the nearest known name, or None if there is none.
     """
     if name in known or (open_ended and ":" in name):
-        return
+        return None
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     other = ", or an import path such as 'package.module:Name'" if open_ended else ""
-    raise UserError(f"there is no {kind} {name!r}.{hint} Known: {', '.join(sorted(known))}{other}")
+    return f"there is no {kind} {name!r}.{hint} Known: {', '.join(sorted(known))}{other}"
+
+
+def check_known(kind: str, name: str, known: Mapping[str, object], *, open_ended: bool = False) -> None:
+    """Refuse a name that nothing answers to; see :func:`unknown`.
+
+    Raises:
+        UserError: If the name is neither registered nor an import path that is allowed.
+    """
+    problem = unknown(kind, name, known, open_ended=open_ended)
+    if problem:
+        raise UserError(problem)
 
 
 def resolve(kind: str, name: str, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever was registered

@@ -25,6 +25,14 @@ def red(value):
     return png((value, 0, 0))
 
 
+def half(kind):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 40, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind)
+    return file.getvalue()[: len(file.getvalue()) // 2]
+
+
+HALF_A_PNG, HALF_A_JPEG = half("PNG"), half("JPEG")
 CATS_AND_DOGS = {"dog/b.png": red(2), "cat/z.png": red(1), "cat/a.png": red(0), "dog/c.png": red(3)}
 
 
@@ -131,7 +139,7 @@ def test_an_empty_class(tmp_path, archive):
         load(place)
 
 
-@pytest.mark.parametrize("content", [b"no image", b"", red(1)[:-20], red(1)[:30]])
+@pytest.mark.parametrize("content", [b"no image", b"", red(1)[:30], HALF_A_PNG, HALF_A_JPEG], ids=range(5))
 @pytest.mark.parametrize("archive", [True, False])
 def test_an_unreadable_image_is_named(tmp_path, content, archive):
     files = {**CATS_AND_DOGS, "dog/broken.png": content}

@@ -80,6 +80,12 @@ def test_same_object_same_bytes(tmp_path):
     assert read_arrays(tmp_path / "one")[1] == text
 
 
+def test_a_file_is_as_open_to_others_as_any_other(tmp_path):
+    write_arrays(tmp_path / "one", {"a": np.zeros(1)}, {})
+    (tmp_path / "other").touch()
+    assert (tmp_path / "one").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_from_a_catalog_entry_with_versions(tmp_path):
     config = {
         "type": "fedexperts.datasets.safetensors.SafetensorsDataset",

@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from fedexperts.datasets.images import ImagesDataset
+from fedexperts.datasets.safetensors import SafetensorsDataset
 from fedexperts.datasets.source import RawSource
 from fedexperts.datasets.text_table import TextTableDataset
 from fedexperts.errors import UserError
@@ -66,8 +67,9 @@ def test_text_table_through_the_pipeline(tmp_path):
     loader = config("texts", params)
     catalog = DataCatalog.from_config({"raw_data": loader["catalog"]["raw_data"]})
     catalog["params:data"] = MemoryDataset(DataSettings(**loader["parameters"]["data"]))
-    for name in ("examples", "class_counts"):
-        catalog[name] = MemoryDataset()
+    catalog["examples"] = SafetensorsDataset(
+        filepath=tmp_path / "examples.safetensors", content="fedexperts.examples:Examples"
+    )
     SequentialRunner().run(create_pipeline(), catalog)
     assert catalog.load("examples").features.tolist() == ["a b", "b c"]
 

@@ -26,7 +26,11 @@ def written_whole(path: Path) -> Iterator[Path]:
     # The process's id keeps two runs that write the same file from writing into each other's.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        # Some libraries make files that only their owner may read; this one is to be as open as any other.
+        partial.touch()
+        mode = partial.stat().st_mode
         yield partial
+        partial.chmod(mode)
         # Without this, a power cut could leave the new name on a file whose content never reached the disk.
         with partial.open("rb+") as file:
             os.fsync(file.fileno())

@@ -18,5 +18,5 @@ def weighted_average(models: Tensor, examples: Tensor) -> Tensor:
     Returns:
         ``[parameters]``.
     """
-    shares = (examples / examples.sum()).to(models.dtype)
+    shares = examples.to(models.dtype) / examples.sum()
     return (shares[:, None] * models).sum(dim=0)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedexperts.errors import UserError
-from fedexperts.preprocessing import apply
+from fedexperts.partitioning import TRAIN, VALIDATION, examples_by_client
+from fedexperts.preprocessing import apply, count_ids
 from fedexperts.provenance.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class OptInClients:
-    """The opt-in examples of the clients that take part, copied out of the data set: nothing else is within reach.
+    """The opt-in examples of the clients that take part, copied out of the data set.
+
+    Whoever holds this cannot reach any other example.
 
     Attributes:
         client_ids: The clients with opt-in training examples, ascending.
@@ -29,6 +32,7 @@ class OptInClients:
         train: For each client the rows of its training examples.
         validation: For each client the rows of its validation examples; may be empty.
         classes: The number of classes.
+        vocabulary: For texts, how many different word numbers there are; else None.
     """
 
     client_ids: tuple[int, ...]
@@ -37,6 +41,7 @@ class OptInClients:
     train: tuple[NDArray[np.int64], ...]
     validation: tuple[NDArray[np.int64], ...]
     classes: int
+    vocabulary: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -49,7 +54,9 @@ class OptInClients:
         return fingerprint({"features": self.features, "labels": self.labels, **sizes})
 
 
-def select_opt_in(examples: Examples, assignments: pd.DataFrame, preprocessing: dict[str, Any]) -> OptInClients:
+def select_opt_in(
+    examples: Examples, assignments: pd.DataFrame, preprocessing: dict[str, Any]
+) -> OptInClients:
     """Copy out what the clients have opted in with.
 
     Args:
@@ -64,18 +71,15 @@ def select_opt_in(examples: Examples, assignments: pd.DataFrame, preprocessing: 
         UserError: If no client has opted in with any training example.
     """
     own = assignments[assignments["opt_in"]]
-    by_client = {
-        split: own[own["split"] == split].groupby("client_id")["example"] for split in ("train", "validation")
-    }
-    chosen = {split: {int(c): rows.to_numpy(copy=True) for c, rows in groups} for split, groups in by_client.items()}
-    client_ids = tuple(sorted(chosen["train"]))
+    train, validation = examples_by_client(own, TRAIN), examples_by_client(own, VALIDATION)
+    client_ids = tuple(train)
     if not client_ids:
         raise UserError(
             "every client has opted out, so there is nobody to train the generalist; "
             "lower `partition.opt_out` or `partition.opt_out_examples`"
         )
     none = np.empty(0, dtype=np.int64)
-    parts = [chosen[split].get(client, none) for client in client_ids for split in ("train", "validation")]
+    parts = [split.get(client, none) for client in client_ids for split in (train, validation)]
     example_rows = np.concatenate(parts)
     places = np.split(np.arange(len(example_rows)), np.cumsum([len(part) for part in parts])[:-1])
     return OptInClients(
@@ -85,4 +89,5 @@ def select_opt_in(examples: Examples, assignments: pd.DataFrame, preprocessing: 
         train=tuple(places[0::2]),
         validation=tuple(places[1::2]),
         classes=examples.classes,
+        vocabulary=count_ids(preprocessing),
     )

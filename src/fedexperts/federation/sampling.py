@@ -23,8 +23,8 @@ def sample_cohort(clients: int, size: int, seed: int, round_number: int) -> list
     """
     if size > clients:
         raise UserError(
-            f"`federation.clients_per_round` is {size}, but only {clients} clients have opted in with training "
-            f"examples; use at most {clients}, or let fewer clients opt out"
+            f"`federation.clients_per_round` is {size}, but only {clients} clients have opted in with "
+            f"training examples; use at most {clients}, or let fewer clients opt out"
         )
     stream = generator(seed, "federation/cohort", round_number)
     return sorted(stream.choice(clients, size=size, replace=False).tolist())

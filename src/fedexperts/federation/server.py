@@ -15,6 +15,7 @@ from fedexperts.errors import UserError
 from fedexperts.federation.rules import RULES
 from fedexperts.federation.sampling import sample_cohort
 from fedexperts.models.architecture import Architecture, initial_parameters
+from fedexperts.models.inputs import InputSpec
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.progress import progress
 from fedexperts.randomness import generator
@@ -53,8 +54,8 @@ def train_generalist(
 ) -> tuple[GeneralistWeights, pd.DataFrame]:
     """Train the generalist with federated averaging, and keep the best model that was validated.
 
-    A model is validated as it is, after a round's aggregation, on one fixed cohort: the validation examples of
-    every client that takes part. The mean of the clients' losses decides (arXiv:2010.02056, section 4.2).
+    A model is validated as it is, after a round's aggregation, on one fixed cohort: the validation examples
+    of every client that takes part. The mean of the clients' losses decides (arXiv:2010.02056, section 4.2).
 
     Args:
         clients: All that the federation may see.
@@ -69,12 +70,15 @@ def train_generalist(
         true for the round whose model was kept.
 
     Raises:
-        UserError: If a cohort is larger than the federation, or nobody has validation examples.
+        UserError: If a model does not suit the data, a cohort is larger than the federation, or nobody has
+            validation examples.
     """
-    architecture = Architecture(model, clients.features.shape[1:], clients.classes)
-    expert = architecture.expert()
-    first = initial_parameters(expert, seed, "federation/initial")
-    module = StackedModule(expert.to(device))
+    architecture = Architecture(
+        model, InputSpec(clients.features.shape[1:], clients.vocabulary), clients.classes
+    )
+    architecture.check()
+    first = initial_parameters(architecture.expert, seed, "federation/initial")
+    module = StackedModule(architecture.expert().to(device))
     federation = _federation(clients, module, settings, seed, device)
     weights = module.rows({name: value[None].to(device) for name, value in first.items()})[0]
     best, best_loss = weights, float("inf")
@@ -100,7 +104,9 @@ def train_generalist(
     return GeneralistWeights(parameters, lineage), table
 
 
-def train_round(federation: Federation, weights: Tensor, round_number: int) -> tuple[Tensor, dict[str, float]]:
+def train_round(
+    federation: Federation, weights: Tensor, round_number: int
+) -> tuple[Tensor, dict[str, float]]:
     """One round: a cohort is drawn, trains the model on its own data, and is averaged.
 
     Args:
@@ -140,7 +146,11 @@ def validate(federation: Federation, weights: Tensor) -> dict[str, float]:
 
 
 def _federation(
-    clients: OptInClients, module: StackedModule, settings: FederationSettings, seed: int, device: torch.device
+    clients: OptInClients,
+    module: StackedModule,
+    settings: FederationSettings,
+    seed: int,
+    device: torch.device,
 ) -> Federation:
     features = torch.as_tensor(clients.features, device=device)
     labels = torch.as_tensor(clients.labels, device=device)

@@ -13,6 +13,9 @@ from fedexperts.randomness import derive_seed
 from fedexperts.registry import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fedexperts.models.inputs import InputSpec
     from fedexperts.parameters import ModelSettings
 
 
@@ -22,36 +25,51 @@ class Architecture:
 
     Attributes:
         settings: The names of the models.
-        input_shape: The shape of one example.
+        inputs: What comes into the models.
         classes: The number of classes.
     """
 
     settings: ModelSettings
-    input_shape: tuple[int, ...]
+    inputs: InputSpec
     classes: int
 
     def expert(self) -> nn.Module:
         """A new expert: one logit per class."""
-        return _build(self.settings.expert, self.input_shape, self.classes)
+        return _build(self.settings.expert, self.inputs, self.classes)
+
+    def specialist(self) -> nn.Module:
+        """A new specialist: one logit per class."""
+        return _build(self.settings.specialist_name, self.inputs, self.classes)
 
     def gate(self) -> nn.Module:
         """A new gate: one logit, whose sigmoid is the weight of the specialist."""
-        return _build(self.settings.gate, self.input_shape, 1)
+        return _build(self.settings.gate, self.inputs, 1)
+
+    def check(self) -> None:
+        """Build each model once, so that one that does not suit the data is found before any is trained.
+
+        Raises:
+            UserError: If a model cannot be built for the data.
+        """
+        for build in (self.expert, self.specialist, self.gate):
+            build()
 
 
-def _build(name: str, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
-    module: nn.Module = resolve("model", name, MODELS)(input_shape, outputs)
+def _build(name: str, inputs: InputSpec, outputs: int) -> nn.Module:
+    module: nn.Module = resolve("model", name, MODELS)(inputs, outputs)
     return module
 
 
-def initial_parameters(module: nn.Module, seed: int, purpose: str, *keys: int) -> dict[str, Tensor]:
-    """Draw a module's first weights from a stream of their own, in the way each of its layers wants.
+def initial_parameters(
+    build: Callable[[], nn.Module], seed: int, purpose: str, *keys: int
+) -> dict[str, Tensor]:
+    """Draw a module's first weights from a stream of their own, in the way the module itself wants.
 
-    Layers initialise themselves from torch's global generator; it is seeded inside a fork and put back, so
-    that nothing outside notices.
+    Modules initialise themselves from torch's global generator when they are built; it is seeded inside a
+    fork and put back, so that nothing outside notices.
 
     Args:
-        module: The module; its own weights are drawn anew.
+        build: Makes the module.
         seed: The seed of the run.
         purpose: What the weights are for.
         *keys: Further coordinates, such as a client's id.
@@ -60,9 +78,6 @@ def initial_parameters(module: nn.Module, seed: int, purpose: str, *keys: int) -
         The weights by parameter name.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, purpose, *keys))
-        for layer in module.modules():
-            reset = getattr(layer, "reset_parameters", None)
-            if callable(reset):
-                reset()
+        torch.default_generator.manual_seed(derive_seed(seed, purpose, *keys))
+        module = build()
     return {name: value.detach().clone() for name, value in module.named_parameters()}

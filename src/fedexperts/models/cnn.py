@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from math import prod
+from typing import TYPE_CHECKING
 
 from torch import nn
 
-from fedexperts.errors import UserError
+if TYPE_CHECKING:
+    from fedexperts.models.inputs import InputSpec
 
 
-def lenet(input_shape: tuple[int, ...], outputs: int) -> nn.Module:
+def lenet(inputs: InputSpec, outputs: int) -> nn.Module:
     """The paper's network for images: two 5x5 convolutions and three dense layers.
 
-    62,006 parameters for CIFAR-10 and 44,426 for Fashion-MNIST with ten outputs (arXiv:2010.02056, section 4).
-    Each ReLU follows its pooling, which gives the same values as the other order and touches fewer of them.
+    62,006 parameters for CIFAR-10 and 44,426 for Fashion-MNIST with ten outputs (arXiv:2010.02056,
+    section 4). Each ReLU follows its pooling, which gives the same values as the other order and touches
+    fewer.
 
     Args:
-        input_shape: ``(channels, height, width)``; both sides at least 16 pixels.
+        inputs: Images, ``(channels, height, width)``; both sides at least 16 pixels.
         outputs: Values returned for each image, without an activation.
 
     Raises:
-        UserError: If the images are too small for the two convolutions.
+        UserError: If the inputs are no images, or too small for the two convolutions.
     """
-    channels, height, width = _image_shape("lenet", input_shape, smallest=16)
+    channels, height, width = inputs.image_shape("lenet", smallest=16)
     sides = (((height - 4) // 2 - 4) // 2, ((width - 4) // 2 - 4) // 2)
     return nn.Sequential(
         nn.Conv2d(channels, 6, kernel_size=5),
@@ -40,17 +43,17 @@ def lenet(input_shape: tuple[int, ...], outputs: int) -> nn.Module:
     )
 
 
-def small_cnn(input_shape: tuple[int, ...], outputs: int) -> nn.Module:
+def small_cnn(inputs: InputSpec, outputs: int) -> nn.Module:
     """A network for images of eight pixels or more: two padded 3x3 convolutions and two dense layers.
 
     Args:
-        input_shape: ``(channels, height, width)``; both sides at least 4 pixels.
+        inputs: Images, ``(channels, height, width)``; both sides at least 4 pixels.
         outputs: Values returned for each image, without an activation.
 
     Raises:
-        UserError: If the images are too small to be pooled twice.
+        UserError: If the inputs are no images, or too small to be pooled twice.
     """
-    channels, height, width = _image_shape("small_cnn", input_shape, smallest=4)
+    channels, height, width = inputs.image_shape("small_cnn", smallest=4)
     return nn.Sequential(
         nn.Conv2d(channels, 8, kernel_size=3, padding=1),
         nn.MaxPool2d(2),
@@ -63,13 +66,3 @@ def small_cnn(input_shape: tuple[int, ...], outputs: int) -> nn.Module:
         nn.ReLU(),
         nn.Linear(32, outputs),
     )
-
-
-def _image_shape(name: str, input_shape: tuple[int, ...], smallest: int) -> tuple[int, int, int]:
-    if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
-        raise UserError(
-            f"the model {name!r} needs images of (channels, height, width) with sides of at least {smallest} "
-            f"pixels, but the examples have the shape {tuple(input_shape)}"
-        )
-    channels, height, width = input_shape
-    return channels, height, width

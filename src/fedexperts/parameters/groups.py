@@ -1,6 +1,7 @@
 """The groups of settings, one class each, as they stand in ``conf/base/<pipeline>/parameters.yml``.
 
-The defaults of an experiment live in those files and not here, so that what a run did can be read in one place.
+The defaults of an experiment live in those files and not here, so that what a run did can be read in one
+place.
 """
 
 from __future__ import annotations
@@ -10,15 +11,29 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedexperts.parameters.base import Count, PositiveFloat, PositiveInt, Settings
-from fedexperts.parameters.data import DataSettings  # noqa: TC001 - pydantic reads the annotations
+from fedexperts.parameters.data import DataSettings
 from fedexperts.parameters.partition import PartitionSettings
 
 
 class ModelSettings(Settings):
-    """Which architecture the experts and the gate have."""
+    """Which architecture the experts and the gate have.
+
+    Attributes:
+        expert: The generalist's and the local models': a name from :data:`fedexperts.models.registry.MODELS`, or
+            an import path ``"package.module:Name"``.
+        gate: The gate's.
+        specialist: The specialists', alone and in the mixture. None for the expert's, and then specialists
+            start from the generalist; another one starts from weights of its own.
+    """
 
     expert: str
     gate: str
+    specialist: str | None = None
+
+    @property
+    def specialist_name(self) -> str:
+        """The name of the specialists' architecture."""
+        return self.specialist or self.expert
 
 
 class OptimizerSettings(Settings):

@@ -8,6 +8,7 @@ from fedexperts.partitioning.partition import (
     TRAIN,
     VALIDATION,
     Partition,
+    examples_by_client,
     partition,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "TRAIN",
     "VALIDATION",
     "Partition",
+    "examples_by_client",
     "partition",
 ]

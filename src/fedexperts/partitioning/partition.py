@@ -107,6 +107,24 @@ def partition(
     )
 
 
+def examples_by_client(assignments: pd.DataFrame, split: str) -> dict[int, NDArray[np.int64]]:
+    """Group the examples of a split by client.
+
+    Args:
+        assignments: The table of examples of a :class:`Partition`, or some of its rows.
+        split: One of :data:`SPLITS`.
+
+    Returns:
+        The examples of each client that has any in the split, by ascending client.
+    """
+    rows = assignments[assignments["split"] == split]
+    clients = rows["client_id"].to_numpy()
+    order = np.argsort(clients, kind="stable")
+    client_ids, starts = np.unique(clients[order], return_index=True)
+    parts = np.split(rows["example"].to_numpy()[order], starts[1:])
+    return dict(zip(client_ids.tolist(), parts, strict=False))
+
+
 def _check(labels: NDArray[np.int64], classes: int, may_opt_in: NDArray[np.bool_] | None) -> None:
     if len(labels) == 0:
         raise UserError("there are no examples to share out among the clients")

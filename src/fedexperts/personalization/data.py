@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedexperts.preprocessing import apply
+from fedexperts.partitioning import EVERYONE, SPLITS, examples_by_client
+from fedexperts.preprocessing import apply, count_ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,7 @@ class PersonalData:
         local_test: For each client the rows of its own test examples.
         global_test: The rows of the test set that all clients share.
         classes: The number of classes.
+        vocabulary: For texts, how many different word numbers there are; else None.
     """
 
     client_ids: tuple[int, ...]
@@ -41,6 +43,7 @@ class PersonalData:
     local_test: tuple[NDArray[np.int64], ...]
     global_test: NDArray[np.int64]
     classes: int
+    vocabulary: int | None = None
 
 
 def select_personal(
@@ -56,25 +59,19 @@ def select_personal(
     """
     evaluated = clients[clients["evaluated"]].sort_values("client_id")
     client_ids = tuple(int(client) for client in evaluated["client_id"])
-    shared = assignments["split"] == "global_test"
-    used = assignments[shared | assignments["client_id"].isin(client_ids)].reset_index(drop=True)
-    rows = {
-        (int(client), str(split)): places.to_numpy(copy=True)
-        for (client, split), places in used.reset_index().groupby(["client_id", "split"])["index"]
-    }
-
-    def of(split: str) -> tuple[NDArray[np.int64], ...]:
-        return tuple(rows[client, split] for client in client_ids)
-
+    used = assignments[assignments["client_id"].isin((EVERYONE, *client_ids))]
+    places = used.assign(example=np.arange(len(used)))
+    train, validation, local_test, global_test = (examples_by_client(places, split) for split in SPLITS)
     example_rows = used["example"].to_numpy()
     return PersonalData(
         client_ids=client_ids,
         opted_out=evaluated["opted_out"].to_numpy(copy=True),
         features=apply(preprocessing, examples.features[example_rows]),
         labels=examples.labels[example_rows],
-        train=of("train"),
-        validation=of("validation"),
-        local_test=of("local_test"),
-        global_test=np.flatnonzero((used["split"] == "global_test").to_numpy()),
+        train=tuple(train[client] for client in client_ids),
+        validation=tuple(validation[client] for client in client_ids),
+        local_test=tuple(local_test[client] for client in client_ids),
+        global_test=global_test[EVERYONE],
         classes=examples.classes,
+        vocabulary=count_ids(preprocessing),
     )

@@ -24,7 +24,9 @@ def local(test: Outputs, _validation: Outputs, _settings: PersonalizationSetting
     return test.personal["locals"]
 
 
-def finetuned(test: Outputs, _validation: Outputs, _settings: PersonalizationSettings) -> NDArray[np.floating]:
+def finetuned(
+    test: Outputs, _validation: Outputs, _settings: PersonalizationSettings
+) -> NDArray[np.floating]:
     """The client's specialist."""
     return test.personal["specialists"]
 

@@ -43,8 +43,8 @@ def measure_gates(bench: Workbench, data: PersonalData, mixtures: ClientWeights)
 
     Returns:
         One row per client, test set and group of classes that occurs in it: ``client_id``, ``opted_out``,
-        ``test_set`` (``local`` or ``global``), ``class_group`` (``majority`` or ``minority``), ``n`` examples and
-        ``mean_weight``, the mean of h(x).
+        ``test_set`` (``local`` or ``global``), ``class_group`` (``majority`` or ``minority``), ``n`` examples
+        and ``mean_weight``, the mean of h(x).
     """
     rows = []
     for position, client in enumerate(data.client_ids if len(mixtures) else ()):

@@ -23,7 +23,7 @@ def start(
     architecture: Architecture, _generalist: Mapping[str, Tensor], client_id: int, seed: int
 ) -> dict[str, Tensor]:
     """Weights drawn anew for every client."""
-    return initial_parameters(architecture.expert(), seed, "locals/initial", client_id)
+    return initial_parameters(architecture.expert, seed, "locals/initial", client_id)
 
 
 def inputs(features: Tensor, _generalist_log_probs: Tensor) -> tuple[Tensor, ...]:

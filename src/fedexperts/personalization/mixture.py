@@ -1,4 +1,7 @@
-"""Mixtures: a specialist and a gate trained together beside the frozen generalist (arXiv:2010.02056, equation 1)."""
+"""Mixtures: a specialist and a gate trained together beside the frozen generalist.
+
+The method of arXiv:2010.02056, equation 1.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import torch
 
 from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.mixture import Mixture
+from fedexperts.personalization import finetuning
 from fedexperts.training.cohort import outputs
 from fedexperts.training.stacked import StackedModule
 
@@ -26,17 +30,19 @@ GATE = "gate."
 
 def module(architecture: Architecture) -> nn.Module:
     """A specialist and a gate."""
-    return Mixture(architecture.expert(), architecture.gate())
+    return Mixture(architecture.specialist(), architecture.gate())
 
 
 def start(
     architecture: Architecture, generalist: Mapping[str, Tensor], client_id: int, seed: int
 ) -> dict[str, Tensor]:
-    """The generalist's weights for the specialist, and a gate drawn anew for every client."""
-    gate = initial_parameters(architecture.gate(), seed, "mixtures/gate", client_id)
-    specialist = {f"specialist.{name}": value for name, value in generalist.items()}
+    """A specialist as fine-tuning starts from, and a gate drawn anew for every client."""
+    specialist = finetuning.start(architecture, generalist, client_id, seed)
+    gate = initial_parameters(architecture.gate, seed, "mixtures/gate", client_id)
+    weights = {f"specialist.{name}": value for name, value in specialist.items()}
+    weights |= {GATE + name: value for name, value in gate.items()}
     device = next(iter(generalist.values())).device
-    return specialist | {GATE + name: value.to(device) for name, value in gate.items()}
+    return {name: value.to(device) for name, value in weights.items()}
 
 
 def inputs(features: Tensor, generalist_log_probs: Tensor) -> tuple[Tensor, ...]:

@@ -54,7 +54,10 @@ def load_method(name: str) -> Method:
 
 
 def predict_all(
-    bench: Workbench, data: PersonalData, models: Mapping[str, ClientWeights], settings: PersonalizationSettings
+    bench: Workbench,
+    data: PersonalData,
+    models: Mapping[str, ClientWeights],
+    settings: PersonalizationSettings,
 ) -> Iterator[Prediction]:
     """Let every chosen method predict for every client.
 

@@ -1,7 +1,7 @@
 """The personal models that clients train, and the methods that predict with them.
 
-A *kind of model* is a module with the functions of :class:`fedexperts.personalization.training.Kind`; its name is
-also the name of its file. A *method* is a function of what the models say
+A *kind of model* is a module with the functions of :class:`fedexperts.personalization.training.Kind`; its
+name is also the name of its file. A *method* is a function of what the models say
 (:class:`fedexperts.personalization.outputs.Method`), with the kinds it needs.
 """
 

@@ -52,8 +52,8 @@ class Workbench:
         generalist: The frozen generalist, by parameter name.
         features: ``[examples, ...]`` on the device.
         labels: ``[examples]`` on the device.
-        generalist_log_probs: ``[examples, classes]``: what the frozen generalist says of every example; computed
-            once, since it never changes.
+        generalist_log_probs: ``[examples, classes]``: what the frozen generalist says of every example;
+            computed once, since it never changes.
     """
 
     architecture: Architecture
@@ -68,7 +68,9 @@ def prepare(
 ) -> Workbench:
     """Put data and generalist on the device, and let the generalist look at every example once."""
     features = torch.as_tensor(data.features, device=device)
-    parameters = {name: torch.as_tensor(value, device=device) for name, value in generalist.parameters.items()}
+    parameters = {
+        name: torch.as_tensor(value, device=device) for name, value in generalist.parameters.items()
+    }
     module = StackedModule(architecture.expert().to(device))
     row = module.rows({name: value[None] for name, value in parameters.items()})[0]
     log_probs = outputs(module, row, (features,)).log_softmax(dim=-1)
@@ -99,9 +101,7 @@ def train_models(
         lineage: What the models are trained on, to be stored with them.
     """
     module = StackedModule(kind.module(bench.architecture).to(bench.features.device))
-    starts = [
-        kind.start(bench.architecture, bench.generalist, client, seed) for client in data.client_ids
-    ]
+    starts = [kind.start(bench.architecture, bench.generalist, client, seed) for client in data.client_ids]
     stacked = {key: torch.stack([start[key] for start in starts]) for key in starts[0]}
     inputs = kind.inputs(bench.features, bench.generalist_log_probs)
     with progress(f"Training {name}", settings.max_epochs) as report:
@@ -124,9 +124,7 @@ def train_models(
     )
 
 
-def predict(
-    kind: Kind, bench: Workbench, weights: ClientWeights, position: int, rows: np.ndarray
-) -> Tensor:
+def predict(kind: Kind, bench: Workbench, weights: ClientWeights, position: int, rows: np.ndarray) -> Tensor:
     """Let one client's model look at some examples.
 
     Args:
@@ -141,7 +139,10 @@ def predict(
     """
     device = bench.features.device
     module = StackedModule(kind.module(bench.architecture).to(device))
-    one = {key: torch.as_tensor(value[position], device=device)[None] for key, value in weights.parameters.items()}
+    one = {
+        key: torch.as_tensor(value[position], device=device)[None]
+        for key, value in weights.parameters.items()
+    }
     where = torch.as_tensor(rows, device=device)
     inputs = kind.inputs(bench.features[where], bench.generalist_log_probs[where])
     return outputs(module, module.rows(one)[0], inputs).log_softmax(dim=-1)

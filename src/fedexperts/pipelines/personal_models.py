@@ -30,7 +30,7 @@ INPUTS = {
 }
 
 
-def train_personal_models(  # noqa: PLR0913 - a node is given all it needs
+def train_personal_models(
     kind: str,
     examples: Examples,
     clients: pd.DataFrame,

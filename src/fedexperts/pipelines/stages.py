@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedexperts.federation.clients import select_opt_in
 from fedexperts.models.architecture import Architecture
+from fedexperts.models.inputs import InputSpec
 from fedexperts.personalization.data import PersonalData, select_personal
 from fedexperts.personalization.training import Workbench, prepare
 from fedexperts.provenance.fingerprint import fingerprint, fingerprint_table
@@ -36,7 +37,7 @@ class Stage:
     lineage: dict[str, str]
 
 
-def open_stage(  # noqa: PLR0913 - these are the inputs that every later stage has
+def open_stage(
     examples: Examples,
     clients: pd.DataFrame,
     assignments: pd.DataFrame,
@@ -55,7 +56,7 @@ def open_stage(  # noqa: PLR0913 - these are the inputs that every later stage h
         "generalist", generalist.lineage, {"opt_in": opt_in, "expert": model.expert}, "federated_training"
     )
     data = select_personal(examples, clients, assignments, preprocessing)
-    architecture = Architecture(model, data.features.shape[1:], data.classes)
+    architecture = Architecture(model, InputSpec(data.features.shape[1:], data.vocabulary), data.classes)
     arrays, texts = examples.to_arrays()
     content = fingerprint(arrays, texts.values())
     tables = (fingerprint_table(clients), fingerprint_table(assignments))
@@ -63,6 +64,7 @@ def open_stage(  # noqa: PLR0913 - these are the inputs that every later stage h
         "partition": fingerprint({}, (content, *tables, repr(preprocessing))),
         "generalist": fingerprint(generalist.parameters),
         "expert": model.expert,
+        "specialist": model.specialist_name,
         "gate": model.gate,
     }
     return Stage(data, prepare(data, generalist, architecture, resolve_device(device)), lineage)

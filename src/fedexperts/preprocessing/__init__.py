@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fedexperts.parameters import DataSettings
 
-__all__ = ["PREPROCESSING", "apply", "fit"]
+__all__ = ["PREPROCESSING", "apply", "count_ids", "fit"]
 
 
 def fit(kind: str, features: NDArray[Any], settings: DataSettings) -> dict[str, Any]:
@@ -57,3 +57,16 @@ def apply(state: Mapping[str, Any], features: NDArray[Any]) -> NDArray[Any]:
     """
     ready: NDArray[Any] = resolve("preprocessing", state["kind"], PREPROCESSING).apply(state, features)
     return ready
+
+
+def count_ids(state: Mapping[str, Any]) -> int | None:
+    """Count the different word numbers :func:`apply` can give, which a model of texts has to know.
+
+    Args:
+        state: What :func:`fit` returned.
+
+    Returns:
+        Their count, padding among them; None if :func:`apply` gives no word numbers.
+    """
+    module = resolve("preprocessing", state["kind"], PREPROCESSING)
+    return module.count_ids(state) if hasattr(module, "count_ids") else None

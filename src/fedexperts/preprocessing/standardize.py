@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fedexperts.parameters import DataSettings
 
 ROWS_AT_ONCE = 4096
-RESOLUTION = float(np.finfo(np.float32).eps)
+ROUNDING = 1e-12  # of a constant, relative to it, when many of them are added up in float64
 
 
 def fit(features: NDArray[Any], settings: DataSettings) -> dict[str, Any]:  # noqa: ARG001 - see registry.py
@@ -46,8 +46,7 @@ def fit(features: NDArray[Any], settings: DataSettings) -> dict[str, Any]:  # no
     std = np.sqrt(squares / per_channel)
     if not (np.isfinite(mean).all() and np.isfinite(std).all()):
         raise UserError("the features hold values that are no finite numbers; clean the data first")
-    # A deviation that float32 cannot tell from nothing beside its mean is the rounding of a constant.
-    constant = std <= RESOLUTION * np.abs(mean)
+    constant = std <= ROUNDING * np.abs(mean)
     return {"mean": mean.tolist(), "std": np.where(constant, 1.0, std).tolist()}
 
 

@@ -26,18 +26,21 @@ def fingerprint(arrays: Mapping[str, NDArray[Any]], texts: Iterable[str] = ()) -
     """
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = arrays[name]
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-        digest.update(array.view(np.uint8).reshape(-1).data if array.size else b"")
+        digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data if array.size else b"")
     for text in texts:
-        digest.update(f"{text};".encode())
+        encoded = text.encode()
+        digest.update(f"{len(encoded)}:".encode() + encoded)
     return digest.hexdigest()
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:
     """Name a table of numbers and strings by its content."""
     columns = {
-        name: column.astype("category").cat.codes.to_numpy() if column.dtype.kind not in "biuf" else column.to_numpy()
+        name: column.astype("category").cat.codes.to_numpy()
+        if column.dtype.kind not in "biuf"
+        else column.to_numpy()
         for name, column in table.items()
     }
     words = [

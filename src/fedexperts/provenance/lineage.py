@@ -18,6 +18,7 @@ REMEDY = {
     "opt_in": "the data, its partition or its opt-outs were made anew since",
     "generalist": "the generalist was trained anew since",
     "expert": "`model.expert` was changed since",
+    "specialist": "`model.specialist` was changed since",
     "gate": "`model.gate` was changed since",
 }
 

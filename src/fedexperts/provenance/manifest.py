@@ -10,13 +10,18 @@ from fedexperts.provenance.environment import describe_environment
 
 
 def build_manifest(
-    run: dict[str, Any], parameters: dict[str, Any], loaded: dict[str, str], saved: dict[str, str]
+    run: dict[str, Any],
+    parameters: dict[str, Any],
+    device: str,
+    loaded: dict[str, str],
+    saved: dict[str, str],
 ) -> dict[str, Any]:
     """Put together what lets anyone repeat a run.
 
     Args:
         run: What was asked for: pipelines, environment and the like.
         parameters: All settings of the run.
+        device: What the run computed on.
         loaded: The version of each stored input that the run read.
         saved: The version of each output that the run stored.
 
@@ -31,7 +36,7 @@ def build_manifest(
     return {
         "run": run,
         "seed": plain["seed"],
-        "environment": describe_environment(str(plain["device"])),
+        "environment": describe_environment(device),
         "loaded_versions": dict(sorted(loaded.items())),
         "saved_versions": dict(sorted(saved.items())),
         "parameters": plain,

@@ -1,8 +1,8 @@
 """Training and computing the models of a cohort of clients on their own data.
 
 Everything that is ever trained is trained here: the clients of a federated round, local models, specialists
-and mixtures. Clients never touch one another: the result for a client is the same whoever else is in the cohort
-(up to the rounding of stacked matrix products).
+and mixtures. Clients never touch one another: the result for a client is the same whoever else is in the
+cohort (up to the rounding of stacked matrix products).
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ def train(
     """
     order = _longest_first(data)
     cohort = _Cohort(module, start[order], data.only(order), settings, [streams[i] for i in order])
-    losses = torch.zeros(len(order), device=start.device)
+    losses = torch.zeros(len(order), device=start.device, dtype=start.dtype)
     for _ in range(epochs):
         losses = cohort.train_epoch()
     back = torch.as_tensor(np.argsort(order), device=start.device)
     return Trained(cohort.rows[back], losses[back], torch.full((len(order),), epochs))
 
 
-def train_until_stopped(  # noqa: PLR0913 - a training run has this many independent choices
+def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this many independent choices
     module: StackedModule,
     start: Tensor,
     data: CohortData,
@@ -116,8 +116,8 @@ def train_until_stopped(  # noqa: PLR0913 - a training run has this many indepen
 ) -> Trained:
     """Train every client's model until its own validation loss stops falling, and keep its best weights.
 
-    A client leaves the stack as soon as it has stopped. The starting point counts as epoch 0, so no client ends
-    with weights that are worse on its validation examples than those it began with.
+    A client leaves the stack as soon as it has stopped. The starting point counts as epoch 0, so no client
+    ends with weights that are worse on its validation examples than those it began with.
 
     Args:
         module: The architecture; its outputs are logits, or log-probabilities.
@@ -138,7 +138,7 @@ def train_until_stopped(  # noqa: PLR0913 - a training run has this many indepen
     held_out = validation.only(order)
     stopping = EarlyStopping(cohort.rows, measure(module, cohort.rows, held_out)[0], patience)
     live = list(range(len(order)))
-    losses = torch.zeros(len(order), device=start.device)
+    losses = torch.zeros(len(order), device=start.device, dtype=start.dtype)
     for epoch in range(1, max_epochs + 1):
         losses[live] = cohort.train_epoch()
         current, _ = measure(module, cohort.rows, held_out)
@@ -170,8 +170,8 @@ class _Cohort:
         self._data = data
         self._batch_size = settings.batch_size
         self._streams = list(streams)
-        # One flat parameter per client: a client without a batch has no gradient and is skipped, and moments and
-        # step counts are each client's own.
+        # One flat parameter per client: a client without a batch has no gradient and is skipped, and moments
+        # and step counts are each client's own.
         self._own = [torch.nn.Parameter(row) for row in self.rows]
         self._optimizer = OPTIMIZERS[settings.optimizer](self._own, lr=settings.learning_rate)  # type: ignore[call-arg]
 
@@ -249,7 +249,7 @@ def outputs(module: StackedModule, row: Tensor, inputs: tuple[Tensor, ...]) -> T
     Returns:
         ``[examples, ...]``.
     """
-    batches = zip(*(part.split(EVALUATION_BATCH) for part in inputs), strict=True)
+    batches = zip(*(torch.split(part, EVALUATION_BATCH) for part in inputs), strict=True)
     with torch.no_grad():
         parts = [module(row[None], tuple(part[None] for part in batch))[0] for batch in batches]
     return torch.cat(parts)
@@ -264,5 +264,5 @@ def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _longest_first(data: CohortData) -> list[int]:
-    """Positions of the clients by falling number of examples, so that those still busy are always a prefix."""
+    """Order clients by falling number of examples, so that those still busy are always a prefix."""
     return sorted(range(len(data.clients)), key=lambda position: -len(data.clients[position]))

@@ -19,8 +19,8 @@ class Steps:
 
     Attributes:
         rows: ``[steps, clients, batch size]``: which row of the examples stands in each slot.
-        weights: ``[steps, clients, batch size]``: 1 over the batch's true size where a slot is filled, else 0, so
-            that a weighted sum over the slots is the batch's mean.
+        weights: ``[steps, clients, batch size]``: 1 over the batch's true size where a slot is filled, else
+            0, so that a weighted sum over the slots is the batch's mean.
         live: ``[steps]``: how many clients still have a batch in each step. They are the first ones.
     """
 
@@ -29,7 +29,9 @@ class Steps:
     live: NDArray[np.int64]
 
 
-def epoch(clients: Sequence[NDArray[np.int64]], batch_size: int, streams: Sequence[np.random.Generator]) -> Steps:
+def epoch(
+    clients: Sequence[NDArray[np.int64]], batch_size: int, streams: Sequence[np.random.Generator]
+) -> Steps:
     """Shuffle every client's examples into the batches of one epoch.
 
     The last batch of a client holds what is left over, as in an ordinary data loader.

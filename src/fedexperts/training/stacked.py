@@ -31,7 +31,7 @@ class StackedModule:
         module: The architecture; its own weights are not used. It must be on the device of the data.
 
     Raises:
-        UserError: If the module holds a layer whose result would depend on who else is in the batch or the cohort.
+        UserError: If a layer's result would depend on who else is in the batch or the cohort.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -58,7 +58,7 @@ class StackedModule:
         Returns:
             A new matrix, ``[clients, parameters]``.
         """
-        return torch.cat([parameters[name].flatten(start_dim=1) for name in self._shapes], dim=1)
+        return torch.cat([parameters[name].reshape(len(parameters[name]), -1) for name in self._shapes], dim=1)
 
     def parameters(self, rows: Tensor) -> dict[str, Tensor]:
         """Undo :meth:`rows`, by views into the matrix.
@@ -71,7 +71,7 @@ class StackedModule:
         """
         parts = torch.split(rows, self._sizes, dim=1)
         named = zip(self._shapes.items(), parts, strict=True)
-        return {name: part.unflatten(1, shape) if shape else part[:, 0] for (name, shape), part in named}
+        return {name: part.reshape(len(rows), *shape) for (name, shape), part in named}
 
     def __call__(self, rows: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         """Compute every client's model on its own batch.

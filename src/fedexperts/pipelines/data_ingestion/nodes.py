@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fedexperts.errors import UserError
-from fedexperts.examples import Examples  # noqa: TC001 - see above
-from fedexperts.parameters import DataSettings  # noqa: TC001 - see above
+from fedexperts.examples import Examples
+from fedexperts.parameters import DataSettings
 from fedexperts.preprocessing import PREPROCESSING
 from fedexperts.registry import check_known
 

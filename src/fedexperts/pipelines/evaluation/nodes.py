@@ -14,7 +14,7 @@ from fedexperts.personalization.registry import KINDS, needed_kinds
 from fedexperts.provenance.lineage import check_lineage
 
 
-def evaluate_clients(  # noqa: PLR0913 - a node is given all it needs
+def evaluate_clients(
     examples: Examples,
     clients: pd.DataFrame,
     assignments: pd.DataFrame,

@@ -19,7 +19,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 train_generalist,
-                inputs=["opt_in_clients", "params:model", "params:federation", "params:seed", "params:device"],
+                inputs=[
+                    "opt_in_clients",
+                    "params:model",
+                    "params:federation",
+                    "params:seed",
+                    "params:device",
+                ],
                 outputs=["generalist", "federation_history"],
                 name="train_generalist",
             ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fedexperts.parameters import EvaluationSettings  # noqa: TC001 - Kedro reads the annotations
+from fedexperts.parameters import EvaluationSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -21,56 +21,56 @@ else:  # Kedro resolves the annotations of every node before a run.
 
 def describe_environment(device: str) -> dict[str, str]:
     """Note what the run was made with: versions, commit, machine."""
-    from fedexperts.provenance import environment  # noqa: PLC0415
+    from fedexperts.provenance import environment
 
     return environment.describe_environment(device)
 
 
 def summarise_clients(client_metrics: DataFrame, evaluation: EvaluationSettings, seed: int) -> DataFrame:
     """Sum every method up over clients, with intervals."""
-    from fedexperts.evaluation.statistics import summarise  # noqa: PLC0415
+    from fedexperts.evaluation.statistics import summarise
 
     return summarise(client_metrics, evaluation, seed)
 
 
 def draw_accuracy_tradeoff(summary: DataFrame) -> Figure:
     """Draw global against local accuracy, a point per method."""
-    from fedexperts.evaluation.figures import accuracy_tradeoff  # noqa: PLC0415
+    from fedexperts.evaluation.figures import accuracy_tradeoff
 
     return accuracy_tradeoff(summary)
 
 
 def draw_validation_curve(federation_history: DataFrame) -> Figure:
     """Draw FedAvg's validation by round."""
-    from fedexperts.evaluation.figures import validation_curve  # noqa: PLC0415
+    from fedexperts.evaluation.figures import validation_curve
 
     return validation_curve(federation_history)
 
 
 def draw_client_accuracy(client_metrics: DataFrame) -> Figure:
     """Draw the local accuracy of every client."""
-    from fedexperts.evaluation.distributions import client_accuracy  # noqa: PLC0415
+    from fedexperts.evaluation.distributions import client_accuracy
 
     return client_accuracy(client_metrics)
 
 
 def draw_gate_weight(gate_weights: DataFrame) -> Figure:
     """Draw how the gates divide the weight between the experts."""
-    from fedexperts.evaluation.distributions import gate_weight  # noqa: PLC0415
+    from fedexperts.evaluation.distributions import gate_weight
 
     return gate_weight(gate_weights)
 
 
 def draw_class_mix(clients: DataFrame, examples: Examples) -> Figure:
     """Draw which classes every client has."""
-    from fedexperts.evaluation.figures import class_mix  # noqa: PLC0415
+    from fedexperts.evaluation.figures import class_mix
 
     return class_mix(clients, examples.class_names)
 
 
 def draw_comparison(summary: DataFrame) -> Picture:
     """Draw the comparison as one still picture."""
-    from fedexperts.evaluation.picture import comparison  # noqa: PLC0415
+    from fedexperts.evaluation.picture import comparison
 
     return comparison(summary)
 
@@ -86,7 +86,7 @@ def write_report(
     **figures: Figure,
 ) -> str:
     """Write the report, one page that needs no network."""
-    from fedexperts.evaluation.report import Run, render_report  # noqa: PLC0415
+    from fedexperts.evaluation.report import Run, render_report
 
     run = Run(dataset, client_metrics, summary, figures, parameters, environment, evaluation, seed)
     return render_report(run)
