@@ -49,8 +49,8 @@ class ParameterHooks:
         seen_by_catalog = loader["catalog"].get("raw_data", {}).get("path")
         if typed.data.path != seen_by_catalog:
             raise UserError(
-                f"{origins.find(('data', 'path'))}: data.path: {typed.data.path!r} does not reach the catalog, "
-                "which reads the data; set `data_path` in globals.yml, or use --params data.path=..."
+                f"{origins.find(('data', 'path'))}: data.path: {typed.data.path!r} does not reach the "
+                "catalog, which reads the data; set `data_path` in globals.yml, or use --params data.path=..."
             )
 
 
@@ -66,6 +66,7 @@ class ManifestHooks:
         written = pipeline.all_outputs()
         for name in sorted(pipeline.datasets()):
             dataset = catalog.get(name)
+            # Kedro has no public way to ask whether a data set is versioned.
             if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:  # noqa: SLF001
                 if name in written:
                     saved[name] = str(dataset.resolve_save_version())
@@ -73,7 +74,9 @@ class ManifestHooks:
                     loaded[name] = str(dataset.resolve_load_version())
         if saved:
             run = {key: run_params.get(key) for key in RUN_KEYS}
-            manifest = build_manifest(run, catalog.load("parameters"), _device(pipeline, catalog), loaded, saved)
+            manifest = build_manifest(
+                run, catalog.load("parameters"), _device(pipeline, catalog), loaded, saved
+            )
             catalog.save("run_manifest", manifest)
 
 

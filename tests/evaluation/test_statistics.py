@@ -153,3 +153,13 @@ def test_mean_scores_by_hand():
     assert scores.loc["mixture", "local_loss"] == pytest.approx(0.375)
     assert scores.loc["mixture", "local_ece"] == pytest.approx(0.1)
     assert np.isnan(scores.loc["mixture", "global_loss"])
+
+
+def test_clients_kept_out_of_training_are_a_group_of_their_own():
+    local = {"fedavg": [0.2, 0.4, 0.6, 0.8]}
+    rows = metrics(local, local, opted_out=[1, 0, 0, 1])
+    rows["unseen"] = rows["client_id"] == 3
+    summary = summarise(rows, SETTINGS, 1).set_index("clients")
+    assert list(summary.index) == ["all", "opted_in", "opted_out", "unseen"]
+    assert list(summary["n_clients"]) == [4, 2, 1, 1]
+    assert summary.loc["unseen", "local_accuracy"] == 0.8

@@ -30,7 +30,7 @@ def run(of, settings, max_epochs=25, patience=3, **more):
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)
 @pytest.mark.parametrize("kind", ["mlp", "mixture", "cnn"])
 def test_stopping_in_a_cohort_equals_a_plain_loop_for_each_client(optimizer, kind):
-    of = small.cohort(kind)
+    of = small.cohort(kind, noise=0.8)
     settings = small.optimizer(optimizer, LEARNING_RATES[optimizer])
     lives = []
     trained = run(of, settings, on_epoch=lambda epoch, live: lives.append((epoch, live)))

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 GENERALIST = "fedavg"
 NOT_ATTAINABLE = "not attainable"
 
-ALL, OPTED_IN, OPTED_OUT = "all", "opted_in", "opted_out"
+ALL, OPTED_IN, OPTED_OUT, UNSEEN = "all", "opted_in", "opted_out", "unseen"
 GROUP_LABELS = {
     ALL: "All clients",
     OPTED_IN: "Opted in",
     OPTED_OUT: "Opted out",
+    UNSEEN: "Unseen",
 }
 
 

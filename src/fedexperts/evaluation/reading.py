@@ -15,6 +15,7 @@ from fedexperts.evaluation.display import (
     GENERALIST,
     OPTED_IN,
     OPTED_OUT,
+    UNSEEN,
     Look,
     listing,
     looks,
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 FEW_CLIENTS = 10
 MIXTURE, FINETUNED, ORACLE = "mixture", "finetuned", "oracle"
 SIMPLER_MIXES = ("average", "constant")
+ROLES = {
+    OPTED_IN: "clients that opted in",
+    OPTED_OUT: "that opted out",
+    UNSEEN: "that were kept out of training",
+}
 
 
 def describe_result(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: int) -> list[str]:
@@ -54,7 +60,7 @@ def describe_result(client_metrics: pd.DataFrame, settings: EvaluationSettings, 
         [reader.caution(), reader.leader("local"), reader.leader("global")],
         [reader.mixture_keeps(), reader.mixture_against_finetuning(), reader.mixture_hurts()],
         [reader.gate_against_simpler_mixes(), reader.ceiling()],
-        [_opted_out(pairs, settings, seed)],
+        [_by_role(pairs, settings, seed)],
     ]
     joined = (" ".join(sentence for sentence in sentences if sentence) for sentences in paragraphs)
     return [paragraph for paragraph in joined if paragraph]
@@ -179,18 +185,20 @@ class _Reader:
         )
 
 
-def _opted_out(pairs: PairedAccuracy, settings: EvaluationSettings, seed: int) -> str:
+def _by_role(pairs: PairedAccuracy, settings: EvaluationSettings, seed: int) -> str:
     groups = pairs.groups()
-    if OPTED_OUT not in groups:
+    if len(groups) == 1:
         return ""
     method = MIXTURE if MIXTURE in pairs.methods else GENERALIST
     told = []
-    for group, name in ((OPTED_IN, "clients that opted in"), (OPTED_OUT, "that opted out")):
+    for group, name in ROLES.items():
+        if group not in groups:
+            continue
         members = groups[group]
         bootstrap = Bootstrap.of(members.clients, settings, seed)
         reached = _with_interval(bootstrap.estimate(mean, members.row("local", method)))
         told.append(f"{reached} for the {members.clients} {name}")
-    return f"With {looks([method])[method].phrase}, local accuracy is {' and '.join(told)}."
+    return f"With {looks([method])[method].phrase}, local accuracy is {listing(told)}."
 
 
 def _with_interval(estimate: Estimate) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fedexperts.evaluation.display import ALL, GENERALIST, OPTED_IN, OPTED_OUT, is_attainable, looks
+from fedexperts.evaluation.display import ALL, GENERALIST, OPTED_IN, OPTED_OUT, UNSEEN, is_attainable, looks
 from fedexperts.randomness import generator
 
 if TYPE_CHECKING:
@@ -45,20 +45,21 @@ class PairedAccuracy:
 
     Attributes:
         methods: Their names, in display order.
-        opted_out: ``[clients]``, whether the client's data stay out of the generalist.
+        roles: ``[clients]``: ``unseen`` where a client was kept out of training for the experiment's sake,
+            else ``opted_out`` or ``opted_in``.
         on_local: ``[methods, clients]``, accuracy on each client's local test.
         on_global: ``[methods, clients]``, accuracy on the global test.
     """
 
     methods: tuple[str, ...]
-    opted_out: NDArray[np.bool_]
+    roles: NDArray[np.object_]
     on_local: Floats
     on_global: Floats
 
     @property
     def clients(self) -> int:
         """The number of clients."""
-        return len(self.opted_out)
+        return len(self.roles)
 
     def row(self, test_set: str, method: str) -> Floats:
         """Get one method's accuracies ``[clients]`` on the ``"local"`` or the ``"global"`` test."""
@@ -68,17 +69,12 @@ class PairedAccuracy:
         return accuracies
 
     def groups(self) -> dict[str, PairedAccuracy]:
-        """Split by opting in and out, where there are both; the group of all clients comes first."""
-        groups = {ALL: self}
-        if self.opted_out.any() and not self.opted_out.all():
-            groups[OPTED_IN] = self._only(~self.opted_out)
-            groups[OPTED_OUT] = self._only(self.opted_out)
-        return groups
+        """Split by role, where there are several; the group of all clients comes first."""
+        roles = [role for role in (OPTED_IN, OPTED_OUT, UNSEEN) if (self.roles == role).any()]
+        return {ALL: self} | {role: self._only(self.roles == role) for role in roles if len(roles) > 1}
 
     def _only(self, kept: NDArray[np.bool_]) -> PairedAccuracy:
-        return PairedAccuracy(
-            self.methods, self.opted_out[kept], self.on_local[:, kept], self.on_global[:, kept]
-        )
+        return PairedAccuracy(self.methods, self.roles[kept], self.on_local[:, kept], self.on_global[:, kept])
 
 
 @dataclass(frozen=True)
@@ -175,10 +171,13 @@ def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
     complete = tested["local"].all(axis=1) & tested["global"].all(axis=1)
     if not complete.any():
         raise ValueError("no client in client_metrics has both a local and a global accuracy")
-    opted_out = client_metrics.groupby("client_id")["opted_out"].first().reindex(table.index)
+    clients = client_metrics.groupby("client_id").first().reindex(table.index)[complete]
+    roles = np.where(clients["opted_out"].astype(bool), OPTED_OUT, OPTED_IN)
+    if "unseen" in clients:
+        roles = np.where(clients["unseen"].astype(bool), UNSEEN, roles)
     return PairedAccuracy(
         methods,
-        opted_out[complete].to_numpy(dtype=bool),
+        roles.astype(np.object_),
         tests["local"][complete].to_numpy(dtype=np.float64).T,
         tests["global"][complete].to_numpy(dtype=np.float64).T,
     )
@@ -193,8 +192,8 @@ def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: 
         seed: The seed of the run.
 
     Returns:
-        A row per group of clients (``clients``: all, and opted_in and opted_out where there are both) and
-        ``method``, with ``attainable``, ``n_clients`` and, each with the bounds ``_low`` and ``_high`` of its
+        A row per group of clients (``clients``: all, and opted_in, opted_out and unseen where there are
+        several) and ``method``, with ``attainable``, ``n_clients`` and, each with the bounds ``_low`` and ``_high`` of its
         interval and all shares in [0, 1]: ``local_accuracy`` and ``global_accuracy``, means over clients;
         ``bottom_decile``, the local accuracy that a tenth of the clients stay below; ``clients_hurt``, the
         share of clients whose local accuracy is below FedAvg's.

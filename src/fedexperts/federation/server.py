@@ -20,7 +20,7 @@ from fedexperts.models.weights import GeneralistWeights
 from fedexperts.progress import progress
 from fedexperts.randomness import generator
 from fedexperts.registry import resolve
-from fedexperts.training.cohort import CohortData, measure, train
+from fedexperts.training.cohort import CohortData, measure_one, train
 from fedexperts.training.stacked import StackedModule
 
 if TYPE_CHECKING:
@@ -139,9 +139,7 @@ def train_round(
 
 def validate(federation: Federation, weights: Tensor) -> dict[str, float]:
     """Measure a model on the validation cohort: the mean over its clients of their mean loss and accuracy."""
-    data = federation.validation
-    models = weights.expand(len(data.clients), -1)
-    losses, accuracies = measure(federation.module, models, data)
+    losses, accuracies = measure_one(federation.module, weights, federation.validation)
     return {"validation_loss": float(losses.mean()), "validation_accuracy": float(accuracies.mean())}
 
 

@@ -3,7 +3,8 @@
 The layout is the one for CIFAR of He et al., "Deep residual learning for image recognition"
 (arXiv:1512.03385, section 4.2): a 3x3 convolution, three stages of 16, 32 and 64 channels of which the last
 two halve the sides, and shortcuts without parameters. Group normalisation stands in for batch normalisation,
-whose statistics do not survive averaging over clients with different classes (Hsieh et al., arXiv:1910.00189).
+whose statistics do not survive averaging over clients with different classes (Hsieh et al.,
+arXiv:1910.00189).
 """
 
 from __future__ import annotations

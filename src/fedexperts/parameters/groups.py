@@ -19,8 +19,8 @@ class ModelSettings(Settings):
     """Which architecture the experts and the gate have.
 
     Attributes:
-        expert: The generalist's and the local models': a name from :data:`fedexperts.models.registry.MODELS`, or
-            an import path ``"package.module:Name"``.
+        expert: The generalist's and the local models': a name from
+            :data:`fedexperts.models.registry.MODELS`, or an import path ``"package.module:Name"``.
         gate: The gate's.
         specialist: The specialists', alone and in the mixture. None for the expert's, and then specialists
             start from the generalist; another one starts from weights of its own.

@@ -58,7 +58,9 @@ class StackedModule:
         Returns:
             A new matrix, ``[clients, parameters]``.
         """
-        return torch.cat([parameters[name].reshape(len(parameters[name]), -1) for name in self._shapes], dim=1)
+        return torch.cat(
+            [parameters[name].reshape(len(parameters[name]), -1) for name in self._shapes], dim=1
+        )
 
     def parameters(self, rows: Tensor) -> dict[str, Tensor]:
         """Undo :meth:`rows`, by views into the matrix.

@@ -49,4 +49,5 @@ def evaluate_clients(
             }
             for found in predict_all(stage.bench, stage.data, models, settings)
         ]
-        return pd.DataFrame(rows), measure_gates(stage.bench, stage.data, models["mixtures"])
+        metrics = pd.DataFrame(rows).merge(clients[["client_id", "unseen"]], on="client_id")
+        return metrics, measure_gates(stage.bench, stage.data, models["mixtures"])

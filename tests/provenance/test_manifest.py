@@ -1,0 +1,82 @@
+"""The manifest holds what is needed to repeat a run."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fedexperts.provenance.environment import PACKAGES, describe_environment
+from fedexperts.provenance.manifest import build_manifest
+
+small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtures_small.py")))
+
+
+def test_a_manifest_survives_json_with_typed_and_plain_settings():
+    typed = small.settings()
+    parameters = {**small.plain_parameters(), "federation": typed.federation, "device": "auto", "seed": 11}
+    run = {"run_id": "now", "pipeline_names": ["__default__"]}
+    manifest = build_manifest(run, parameters, "cpu", {"b": "2", "a": "1"}, {"c": "3"})
+    assert json.loads(json.dumps(manifest)) == manifest
+    assert manifest["run"] == run
+    assert manifest["seed"] == 11
+    assert list(manifest["loaded_versions"].items()) == [("a", "1"), ("b", "2")]
+    assert manifest["saved_versions"] == {"c": "3"}
+    assert manifest["parameters"]["federation"]["rounds"] == 3
+    assert manifest["parameters"]["partition"] == small.plain_parameters()["partition"]
+    assert manifest["environment"]["device"] == "cpu"
+
+
+def test_the_packages_are_named_with_their_versions():
+    found = describe_environment("cpu")
+    assert found["torch"] == version("torch")
+    assert set(PACKAGES) <= set(found)
+    assert all(isinstance(value, str) for value in found.values())
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def git(*arguments):
+        names = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(
+            ["git", *names, *arguments],  # noqa: S607 - whichever git is there
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    git("init")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "first")
+    return SimpleNamespace(git=git, folder=tmp_path)
+
+
+def test_the_commit_is_named_and_whether_the_tree_differs_from_it(repository):
+    found = describe_environment("cpu")
+    assert (found["git_commit"], found["git_state"]) == (repository.git("rev-parse", "HEAD"), "clean")
+    (repository.folder / "file").write_text("two")
+    assert describe_environment("cpu")["git_state"] == "dirty"
+
+
+def test_a_folder_without_a_repository_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    found = describe_environment("cpu")
+    assert (found["git_commit"], found["git_state"]) == ("unknown", "unknown")
+
+
+def test_a_machine_without_git_is_unknown(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    found = describe_environment("cpu")
+    assert (found["git_commit"], found["git_state"]) == ("unknown", "unknown")
