@@ -131,7 +131,7 @@ def test_the_federation_never_touches_opted_out_data(digits: Examples, tmp_path:
 
 
 def test_membership_of_opted_out_examples_cannot_be_inferred_from_the_generalist(digits: Examples) -> None:
-    """An attack by loss (Yeom et al., arXiv:1709.01604) finds opted-in examples and is blind to the others."""
+    """An attack by loss (Yeom et al., arXiv:1709.01604) finds opted-in examples, and no others."""
     settings = read_parameters(
         partition={"scheme": "iid", "opt_out_examples": 0.7, "global_test_size": 600},
         model={"expert": "mlp"},

@@ -124,7 +124,7 @@ def test_a_client_without_examples_and_no_clients_at_all(results):
 def test_the_picture_shows_the_methods_and_is_crisp(results, tmp_path):
     summary = summary_of(results)
     drawn = comparison(summary)
-    texts = [text.get_text() for text in drawn.axes[0].texts]
+    texts = [text.get_text() for text in drawn.axes[1].get_yticklabels()]
     assert {"FedAvg", "Mixture", "Oracle (not attainable)"} <= set(texts)
     hurt = [text.get_text() for text in drawn.axes[1].texts]
     mixture = summary[(summary["clients"] == "all") & (summary["method"] == "mixture")].iloc[0]

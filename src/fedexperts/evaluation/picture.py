@@ -9,7 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fedexperts.evaluation.display import ALL, GENERALIST, KNOWN_LOOKS, Look, looks, percent
-from fedexperts.evaluation.figures import label_offsets, padded_range
+from fedexperts.evaluation.figures import padded_range
 from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def _title(axes: Axes, title: str, subtitle: str) -> None:
 
 def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
     clients = int(rows["n_clients"].iloc[0])
-    _title(
-        axes, "Global against local accuracy", f"mean over {clients} clients with intervals; dotted: FedAvg"
-    )
+    # The other panel names the markers: here some lie too close together for names of their own.
+    subtitle = f"mean over {clients} clients with intervals; markers as on the right, dotted: FedAvg"
+    _title(axes, "Global against local accuracy", subtitle)
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("Local accuracy", color=SOFT_INK)
@@ -93,25 +93,6 @@ def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
             elinewidth=1.2,
             capsize=2,
             zorder=3,
-        )
-    canvas = (430.0, 255.0)
-    names = [look.full_label for look in shown.values()]
-    offsets = label_offsets(rows, names, (x_range, y_range), canvas, FONT)
-    for name, x, y, offset in zip(
-        names, rows["local_accuracy"], rows["global_accuracy"], offsets, strict=True
-    ):
-        axes.annotate(
-            name,
-            (x, y),
-            offset,
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=FONT,
-            color=INK,
-            parse_math=False,
-            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
-            arrowprops={"arrowstyle": "-", "color": RULE, "lw": 0.8, "shrinkA": 0, "shrinkB": 7},
         )
 
 
