@@ -104,9 +104,7 @@ def world(changes=None, examples=None):
     """A partitioned data set with its settings and fitted preprocessing."""
     chosen = settings(changes)
     examples = blobs() if examples is None else examples
-    tables = partition(
-        examples.labels, examples.classes, chosen.partition, chosen.seed, examples.may_opt_in
-    )
+    tables = partition(examples.labels, examples.classes, chosen.partition, chosen.seed, examples.may_opt_in)
     return SimpleNamespace(
         settings=chosen,
         examples=examples,
@@ -148,14 +146,10 @@ def cohort(kind="mlp", sizes=(7, 1, 23, 10, 12), validation=(4, 3, 6, 5, 2), see
     plain, shape = module(kind)
     total = sum(sizes) + sum(validation)
     examples = blobs(total, shape=shape, spread=noise, seed=seed)
-    rows = np.split(
-        np.random.default_rng(seed + 1).permutation(total), np.cumsum([*sizes, *validation])[:-1]
-    )
+    rows = np.split(np.random.default_rng(seed + 1).permutation(total), np.cumsum([*sizes, *validation])[:-1])
     inputs = (torch.as_tensor(examples.features),)
     if kind == "mixture":
-        generalist = torch.randn(
-            total, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
-        )
+        generalist = torch.randn(total, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
         inputs = (*inputs, generalist.log_softmax(dim=1))
     labels = torch.as_tensor(examples.labels)
     stacked = StackedModule(plain)

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 
     Key = tuple[str, ...]
 
+# Settings that are names: where, of what, the registry, and whether an import path will do too.
+NAMES: tuple[tuple[Key, str, Mapping[str, object], bool], ...] = (
+    (("data", "preprocessing"), "preprocessing", PREPROCESSING, False),
+    (("partition", "scheme"), "partition scheme", SCHEMES, True),
+    (("model", "expert"), "model", MODELS, True),
+    (("model", "gate"), "model", MODELS, True),
+    (("model", "specialist"), "model", MODELS, True),
+    (("federation", "aggregation"), "aggregation rule", RULES, True),
+    (("personalization", "methods"), "method", METHODS, False),
+)
+
 
 def check_parameters(parameters: Mapping[str, Any], origins: Origins) -> Parameters:
     """Check the parameters of a run.
@@ -40,13 +51,14 @@ def check_parameters(parameters: Mapping[str, Any], origins: Origins) -> Paramet
     Raises:
         UserError: If anything is wrong with them; the message lists all that is.
     """
+    problems = list(_unknown_names(parameters))
     try:
         typed = Parameters.model_validate(parameters)
     except ValidationError as error:
         # of the branches of a union, one is enough
-        problems = list(dict(_explain(problem, parameters) for problem in error.errors()).items())
+        problems += dict(_explain(problem, parameters) for problem in error.errors()).items()
     else:
-        problems = list(_contradictions(typed))
+        problems += _contradictions(typed)
         if not problems:
             return typed
     lines = [f"  {origins.find(key)}: {'.'.join(key)}: {problem}" for key, problem in problems]
@@ -131,28 +143,20 @@ def _lower_first(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
+def _unknown_names(parameters: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Names that lead nowhere; values of the wrong type are not looked at."""
+    for key, kind, known, open_ended in NAMES:
+        chosen: Any = parameters
+        for part in key:
+            chosen = chosen.get(part) if isinstance(chosen, dict) else None
+        for name in chosen if isinstance(chosen, list | tuple) else [chosen]:
+            problem = unknown(kind, name, known, open_ended=open_ended) if isinstance(name, str) else None
+            if problem:
+                yield key, problem
+
+
 def _contradictions(settings: Parameters) -> Iterator[tuple[Key, str]]:
-    """Names that lead nowhere, and settings that cannot hold together."""
-    names: list[tuple[Key, str, str, Mapping[str, object], bool]] = [
-        (("data", "preprocessing"), "preprocessing", settings.data.preprocessing, PREPROCESSING, False),
-        (("partition", "scheme"), "partition scheme", settings.partition.scheme, SCHEMES, True),
-        (("model", "expert"), "model", settings.model.expert, MODELS, True),
-        (("model", "gate"), "model", settings.model.gate, MODELS, True),
-        (("federation", "aggregation"), "aggregation rule", settings.federation.aggregation, RULES, True),
-        *(
-            (("model", "specialist"), "model", name, MODELS, True)
-            for name in [settings.model.specialist]
-            if name is not None
-        ),
-        *(
-            (("personalization", "methods"), "method", name, METHODS, False)
-            for name in settings.personalization.methods
-        ),
-    ]
-    for key, kind, name, known, open_ended in names:
-        problem = unknown(kind, name, known, open_ended=open_ended)
-        if problem:
-            yield key, problem
+    """Settings that cannot hold together."""
     taking_part = settings.partition.clients - settings.partition.unseen_clients
     if settings.federation.clients_per_round > taking_part:
         yield (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import runpy
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -194,9 +195,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_does_not():
 
 def test_the_result_is_described():
     weights, history = run({})
-    shapes = {
-        name: tuple(value.shape) for name, value in small.architecture().expert().named_parameters()
-    }
+    shapes = {name: tuple(value.shape) for name, value in small.architecture().expert().named_parameters()}
     assert {name: value.shape for name, value in weights.parameters.items()} == shapes
     assert all(value.dtype == np.float32 for value in weights.parameters.values())
     assert weights.lineage["opt_in"] == small.opt_in_clients(small.world({})).fingerprint
@@ -225,7 +224,10 @@ def test_training_helps():
             {"federation.clients_per_round": 4, "partition.opt_out_clients": [0, 1]},
             r"`federation.clients_per_round` is 4, but only 3 clients",
         ),
-        ({"federation.learning_rate": 1e30, "federation.optimizer": "sgd"}, r"`federation.learning_rate` \(now 1e\+30"),
+        (
+            {"federation.learning_rate": 1e30, "federation.optimizer": "sgd"},
+            r"`federation.learning_rate` \(now 1e\+30",
+        ),
         ({"federation.aggregation": "fedavgg"}, "aggregation rule 'fedavgg'"),
     ],
 )
@@ -239,31 +241,20 @@ def test_a_federation_without_validation_examples_is_refused_with_the_setting():
     rows = of.assignments
     of.assignments = rows.assign(opt_in=rows["opt_in"] & (rows["split"] == "train"))
     with pytest.raises(UserError, match=r"`partition\.validation_size`"):
-        train_generalist(
-            small.opt_in_clients(of), of.settings.model, of.settings.federation, 0, small.CPU
-        )
+        train_generalist(small.opt_in_clients(of), of.settings.model, of.settings.federation, 0, small.CPU)
 
 
-def test_a_run_that_diverges_late_keeps_the_best_finite_model():
-    of = small.world({"federation.rounds": 3, "federation.aggregation": f"{__name__}_rules:explode"})
-    import sys  # noqa: PLC0415 - used here only
-    from types import ModuleType  # noqa: PLC0415
-
+def test_a_run_that_diverges_late_keeps_the_best_finite_model(monkeypatch):
     calls = []
 
     def explode(models, _examples):
         calls.append(len(models))
         return models[0] * (float("inf") if len(calls) > 1 else 1.0)
 
-    rules = ModuleType(f"{__name__}_rules")
+    rules = ModuleType("somebodys_rules")
     rules.explode = explode
-    sys.modules[rules.__name__] = rules
-    try:
-        weights, history = train_generalist(
-            small.opt_in_clients(of), of.settings.model, of.settings.federation, 0, small.CPU
-        )
-    finally:
-        del sys.modules[rules.__name__]
+    monkeypatch.setitem(sys.modules, "somebodys_rules", rules)
+    weights, history = run({"federation.aggregation": "somebodys_rules:explode"})
     assert calls == [2, 2, 2]
     assert history["best"].tolist() == [True, False, False]
     assert all(np.isfinite(value).all() for value in weights.parameters.values())

@@ -39,7 +39,18 @@ def test_equal_arrays_have_one_name_in_any_order_and_layout():
         {**BASE, "c": np.empty(0)},
         {"a": BASE["b"], "b": BASE["a"]},
     ],
-    ids="value dtype signed shape transposed name fewer minus_zero empty swapped".split(),
+    ids=[
+        "value",
+        "dtype",
+        "signed",
+        "shape",
+        "transposed",
+        "name",
+        "fewer",
+        "minus_zero",
+        "empty",
+        "swapped",
+    ],
 )
 def test_values_types_shapes_and_names_all_count(other):
     assert fingerprint(other) != fingerprint(BASE)

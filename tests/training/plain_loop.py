@@ -65,7 +65,7 @@ def train(module, weights, data, rows, settings, stream, epochs):
     return loop.weights, losses[-1]
 
 
-def train_until_stopped(module, weights, data, rows, held_out, settings, stream, max_epochs, patience):
+def train_until_stopped(module, weights, data, rows, held_out, settings, stream, *, max_epochs, patience):
     """Train with early stopping; return the best weights and all validation losses, epoch 0 first."""
     loop = Loop(module, weights, data, rows, settings, stream)
     kept = loop.weights

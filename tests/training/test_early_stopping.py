@@ -44,8 +44,8 @@ def test_stopping_in_a_cohort_equals_a_plain_loop_for_each_client(optimizer, kin
             of.validation.clients[client],
             settings,
             stream,
-            25,
-            3,
+            max_epochs=25,
+            patience=3,
         )
         torch.testing.assert_close(trained.rows[client], weights, **EXACT)
         assert int(trained.epochs[client]) == losses.index(min(losses))

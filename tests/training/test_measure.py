@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from fedexperts.training import cohort
-from fedexperts.training.cohort import CohortData, measure
+from fedexperts.training.cohort import CohortData, measure, measure_one
 from fedexperts.training.stacked import StackedModule
 
 HERE = Path(__file__).parent
@@ -26,9 +26,7 @@ def test_by_hand():
     module = StackedModule(nn.Linear(1, 2, bias=False))
     rows = torch.tensor([[0.0, 1.0], [0.0, -1.0]], dtype=torch.float64)
     features = torch.tensor([[math.log(3)], [math.log(3)], [-math.log(3)]], dtype=torch.float64)
-    data = CohortData(
-        (features,), torch.tensor([1, 0, 0]), [np.array([0, 1, 2]), np.array([1])]
-    )
+    data = CohortData((features,), torch.tensor([1, 0, 0]), [np.array([0, 1, 2]), np.array([1])])
     losses, accuracies = measure(module, rows, data)
     # client 0 says 3/4 for class 1, twice, and then for class 0; client 1 says 3/4 for class 0
     by_hand = (-math.log(3 / 4) - math.log(1 / 4) - math.log(3 / 4)) / 3
@@ -44,6 +42,18 @@ def test_ragged_clients_equal_one_model_at_a_time(kind, batch, monkeypatch):
     losses, accuracies = measure(of.module, of.start, of.data)
     for client, rows in enumerate(of.data.clients):
         loss, accuracy = plain_loop.measure(of.plain, of.start[client], of.data, rows)
+        assert float(losses[client]) == pytest.approx(loss, abs=1e-12)
+        assert float(accuracies[client]) == pytest.approx(accuracy, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "mixture"])
+@pytest.mark.parametrize("batch", [4, 256])
+def test_one_model_for_all_clients_equals_that_model_for_each(kind, batch, monkeypatch):
+    monkeypatch.setattr(cohort, "EVALUATION_BATCH", batch)
+    of = small.cohort(kind)
+    losses, accuracies = measure_one(of.module, of.start[0], of.data)
+    for client, rows in enumerate(of.data.clients):
+        loss, accuracy = plain_loop.measure(of.plain, of.start[0], of.data, rows)
         assert float(losses[client]) == pytest.approx(loss, abs=1e-12)
         assert float(accuracies[client]) == pytest.approx(accuracy, abs=1e-12)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def assert_sound(steps, clients, batch_size):
         assert (sums[step, live:] == 0).all()
     for client, own in enumerate(clients):
         batches = shown(steps, client)
-        assert sorted(sum(batches, [])) == sorted(own.tolist())
+        assert sorted(itertools.chain(*batches)) == sorted(own.tolist())
         # full batches, then what is left over
         sizes = [len(batch) for batch in batches if batch]
         assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
@@ -62,7 +64,7 @@ def test_going_through_in_order_keeps_the_order(sizes, batch_size, seed):
     steps = schedule.in_order(clients, batch_size)
     assert_sound(steps, clients, batch_size)
     for client, own in enumerate(clients):
-        assert sum(shown(steps, client), []) == own.tolist()
+        assert list(itertools.chain(*shown(steps, client))) == own.tolist()
 
 
 @given(**CASES)
@@ -71,7 +73,7 @@ def test_the_shuffle_is_one_permutation_from_the_clients_own_stream(sizes, batch
     used, fresh = streams_of(sizes, seed), streams_of(sizes, seed)
     steps = schedule.epoch(clients, batch_size, used)
     for client, own in enumerate(clients):
-        assert sum(shown(steps, client), []) == fresh[client].permutation(own).tolist()
+        assert list(itertools.chain(*shown(steps, client))) == fresh[client].permutation(own).tolist()
         assert used[client].bit_generator.state == fresh[client].bit_generator.state
 
 

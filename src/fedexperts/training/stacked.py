@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
 from fedexperts.errors import UserError
+from fedexperts.training.layers import stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ class StackedModule:
         self._module = module.eval()
         self._shapes = {name: value.shape for name, value in module.named_parameters()}
         self._sizes = [shape.numel() for shape in self._shapes.values()]
-        self._forward = vmap(self._forward_one)
+        self._forward = stack(self._module)
 
     @property
     def size(self) -> int:
@@ -85,9 +85,4 @@ class StackedModule:
         Returns:
             ``[clients, batch, ...]``.
         """
-        outputs: Tensor = self._forward(self.parameters(rows), inputs)
-        return outputs
-
-    def _forward_one(self, parameters: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
-        outputs: Tensor = functional_call(self._module, parameters, inputs)
-        return outputs
+        return self._forward(self.parameters(rows), inputs)

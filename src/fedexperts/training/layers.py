@@ -1,0 +1,148 @@
+"""How one module is computed for many clients at once: fast for common layers, generally for any other.
+
+The fast path keeps images as ``[batch, clients * channels, height, width]`` with the channels last in memory:
+a convolution of all clients is then one grouped convolution, and pooling and activations run over all
+clients' channels as if they were one image's. Dense layers are one batched matrix product. Everything else
+goes through ``torch.func.vmap``, which is exact for any module and somewhat slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn import functional
+
+from fedexperts.models.mixture import Mixture, mix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Parameters = dict[str, Tensor]
+Forward = Callable[["Mapping[str, Tensor]", tuple[Tensor, ...]], Tensor]
+Named = list[tuple[str, nn.Module]]
+
+ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.ELU, nn.Identity)
+POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+
+
+def stack(module: nn.Module) -> Forward:
+    """Turn a module into a function of many clients' parameters and batches.
+
+    Args:
+        module: The architecture; its own weights are not used.
+
+    Returns:
+        A function of the parameters by name, ``[clients, *shape]``, and the inputs, each
+        ``[clients, batch, ...]``; it returns ``[clients, batch, ...]``.
+    """
+    if isinstance(module, Mixture):
+        return _mixture(stack(module.specialist), stack(module.gate))
+    if is_fast(module):
+        return _chain(list(module.named_children()))
+    return _general(module)
+
+
+def is_fast(module: nn.Module) -> bool:
+    """Whether a module is a chain that the fast path knows: image layers, ``Flatten``, dense layers."""
+    if type(module) is not nn.Sequential or _shares_anything(module):
+        return False
+    on_images, on_rows = _around_flatten(list(module.named_children()))
+    return all(_is_image_layer(layer) for _, layer in on_images) and all(
+        type(layer) in {nn.Linear, *ELEMENTWISE} for _, layer in on_rows
+    )
+
+
+def _shares_anything(chain: nn.Sequential) -> bool:
+    """Whether a layer or a weight stands in more than one place: it then has one name for several."""
+    weights = list(chain.parameters()), list(chain.named_parameters(remove_duplicate=False))
+    return len(set(chain)) < len(chain) or len(weights[0]) < len(weights[1])
+
+
+def _is_image_layer(layer: nn.Module) -> bool:
+    # A subclass may compute something else: only the very types count.
+    if type(layer) is nn.Conv2d:
+        return layer.groups == 1 and layer.padding_mode == "zeros"
+    return type(layer) in {nn.GroupNorm, *ELEMENTWISE, *POOLING}
+
+
+def _around_flatten(layers: Named) -> tuple[Named, Named]:
+    """Part a chain into what comes before its first ``Flatten`` and what comes behind."""
+    for place, (_, layer) in enumerate(layers):
+        if type(layer) is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
+            return layers[:place], layers[place + 1 :]
+    return [], layers
+
+
+def _general(module: nn.Module) -> Forward:
+    def one(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        outputs: Tensor = functional_call(module, dict(parameters), inputs)
+        return outputs
+
+    return vmap(one)
+
+
+def _mixture(specialist: Forward, gate: Forward) -> Forward:
+    def forward(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        features, generalist_log_probs = inputs
+        logits = specialist(_below("specialist.", parameters), (features,))
+        gate_logits = gate(_below("gate.", parameters), (features,))
+        return mix(functional.log_softmax(logits, dim=-1), generalist_log_probs, gate_logits)
+
+    return forward
+
+
+def _below(prefix: str, parameters: Mapping[str, Tensor]) -> Parameters:
+    return {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
+
+
+def _chain(layers: Named) -> Forward:
+    on_images, on_rows = _around_flatten(layers)
+
+    def forward(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        (values,) = inputs
+        clients = len(values)
+        if on_images:
+            images = _to_images(values)
+            for name, layer in on_images:
+                images = _on_images(layer, _below(f"{name}.", parameters), images, clients)
+            values = images.reshape(len(images), clients, -1, *images.shape[2:]).swapaxes(0, 1)
+        if len(on_rows) < len(layers):
+            values = values.flatten(start_dim=2)
+        for name, layer in on_rows:
+            values = _on_rows(layer, _below(f"{name}.", parameters), values)
+        return values
+
+    return forward
+
+
+def _to_images(values: Tensor) -> Tensor:
+    """Lay out ``[clients, batch, channels, ...]`` as ``[batch, clients * channels, ...]``, channels last."""
+    return values.permute(1, 3, 4, 0, 2).flatten(start_dim=3).permute(0, 3, 1, 2)
+
+
+def _on_images(layer: nn.Module, own: Parameters, images: Tensor, clients: int) -> Tensor:
+    weight = own["weight"].flatten(end_dim=1) if "weight" in own else None
+    bias = own["bias"].flatten() if "bias" in own else None
+    if isinstance(layer, nn.Conv2d) and weight is not None:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        padding = layer.padding if isinstance(layer.padding, str) else list(layer.padding)
+        return functional.conv2d(images, weight, bias, layer.stride, padding, layer.dilation, clients)
+    if isinstance(layer, nn.GroupNorm):
+        weight = None if weight is None else weight.flatten()
+        return functional.group_norm(images, clients * layer.num_groups, weight, bias, layer.eps)
+    values: Tensor = layer(images)
+    return values
+
+
+def _on_rows(layer: nn.Module, own: Parameters, values: Tensor) -> Tensor:
+    if not isinstance(layer, nn.Linear):
+        outputs: Tensor = layer(values)
+        return outputs
+    rows = values.flatten(start_dim=1, end_dim=-2)
+    weight = own["weight"].swapaxes(1, 2)
+    products = torch.baddbmm(own["bias"][:, None], rows, weight) if "bias" in own else torch.bmm(rows, weight)
+    return products.reshape(*values.shape[:-1], -1)

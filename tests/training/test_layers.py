@@ -1,0 +1,122 @@
+"""The fast path gives what the general one gives, and is taken where it may be."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from fedexperts.models.mixture import Mixture
+from fedexperts.training.layers import is_fast, stack
+
+CLIENTS, BATCH = 3, 4
+
+
+def dense(outputs=5):
+    return nn.Sequential(nn.Flatten(), nn.Linear(2 * 9 * 7, 6), nn.GELU(), nn.Linear(6, outputs))
+
+
+CHAINS = {
+    "dense": dense(),
+    "dense without bias": nn.Sequential(nn.Flatten(), nn.Linear(2 * 9 * 7, 5, bias=False)),
+    "dense on the last axis": nn.Sequential(nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 2)),
+    "convolutions": nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(3, 4, (2, 1), stride=(1, 2), dilation=(2, 1), bias=False),
+        nn.Flatten(),
+        nn.Linear(4 * 2 * 2, 5),
+    ),
+    "same padding": nn.Sequential(nn.Conv2d(2, 3, 3, padding="same"), nn.Flatten(), nn.Linear(3 * 9 * 7, 2)),
+    "group norm and average pooling": nn.Sequential(
+        nn.Conv2d(2, 6, 3),
+        nn.GroupNorm(3, 6),
+        nn.SiLU(),
+        nn.GroupNorm(2, 6, affine=False),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(24, 5),
+    ),
+    "layers with names": nn.Sequential(
+        OrderedDict(body=nn.Conv2d(2, 3, 3), flat=nn.Flatten(), head=nn.Linear(3 * 7 * 5, 2))
+    ),
+}
+
+
+def draw(module, inputs):
+    """Parameters of several clients, and what each client's own module gives."""
+    stream = torch.Generator().manual_seed(0)
+    parameters = {
+        name: torch.randn(CLIENTS, *value.shape, generator=stream, dtype=torch.float64)
+        for name, value in module.named_parameters()
+    }
+    single = [
+        functional_call(module, {k: v[i] for k, v in parameters.items()}, tuple(x[i] for x in inputs))
+        for i in range(CLIENTS)
+    ]
+    return parameters, torch.stack(single)
+
+
+def images(*shape):
+    return torch.randn(
+        CLIENTS, BATCH, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_gives_every_client_what_its_own_module_gives(name):
+    module = CHAINS[name].double()
+    assert is_fast(module)
+    inputs = (images(2, 9, 7),)
+    parameters, expected = draw(module, inputs)
+    torch.testing.assert_close(stack(module)(parameters, inputs), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_a_mixture_of_chains_gives_what_its_own_module_gives():
+    module = Mixture(CHAINS["convolutions"], dense(outputs=1)).double()
+    log_probs = images(5).log_softmax(dim=-1)
+    inputs = (images(2, 9, 7), log_probs)
+    parameters, expected = draw(module, inputs)
+    torch.testing.assert_close(stack(module)(parameters, inputs), expected, rtol=1e-10, atol=1e-10)
+
+
+class Doubled(nn.Linear):
+    """A layer that is not what its base class is."""
+
+    def forward(self, values):
+        return 2 * super().forward(values)
+
+
+def shared_layer():
+    layer = nn.Linear(7, 7)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+def tied_weights():
+    first, second = nn.Linear(7, 7), nn.Linear(7, 7)
+    second.weight = first.weight
+    return nn.Sequential(first, second)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(Doubled(7, 3)),
+        shared_layer(),
+        tied_weights(),
+        nn.Sequential(nn.Conv2d(2, 4, 3, groups=2), nn.Flatten(), nn.Linear(4 * 7 * 5, 2)),
+        nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"), nn.Flatten()),
+        nn.Sequential(nn.Linear(7, 3), nn.Softmax(dim=-1)),
+        nn.Sequential(nn.Sequential(nn.Linear(7, 3))),
+    ],
+)
+def test_anything_else_takes_the_general_path_and_is_exact(module):
+    module = module.double()
+    assert not is_fast(module)
+    inputs = (images(2, 9, 7),)
+    parameters, expected = draw(module, inputs)
+    torch.testing.assert_close(stack(module)(parameters, inputs), expected, rtol=1e-10, atol=1e-10)
