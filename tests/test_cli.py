@@ -122,6 +122,20 @@ def test_evaluation_refuses_personal_models_of_another_generalist(copied: Projec
     assert "kedro run --pipelines" in result.stderr
 
 
+def test_reporting_refuses_tables_of_another_partition(copied: Project) -> None:
+    copied.run("--pipelines", "data", "--params", "seed=1")
+    result = copied.kedro("run", "--env", "test", "--pipelines", "reporting")
+    assert result.returncode == 1
+    assert "clients changed since the evaluation" in result.stderr
+
+
+def test_the_report_shows_the_settings_that_the_models_were_trained_with(copied: Project) -> None:
+    copied.run("--pipelines", "reporting", "--params", "federation.rounds=77")
+    report = copied.latest("08_reporting", "report.html").read_text()
+    assert re.search(r"rounds</t[hd]>\s*<td[^>]*>4</td>", report), "the trained number of rounds"
+    assert not re.search(r"rounds</t[hd]>\s*<td[^>]*>77</td>", report)
+
+
 def test_matching_versions_can_be_chosen_again(copied: Project) -> None:
     manifest = json.loads(copied.latest("08_reporting", "run_manifest.json").read_text())
     version = manifest["saved_versions"]["generalist"]

@@ -39,8 +39,8 @@ def problems(changes=None, origins=None):
     with pytest.raises(UserError) as caught:
         check(changes, origins)
     heading, *lines = str(caught.value).split("\n")
-    count = f"{len(lines)} setting{'s are' if len(lines) > 1 else ' is'}"
-    assert heading == f"{count} not as they can be; nothing was run"
+    count = f"{len(lines)} setting{'s' if len(lines) > 1 else ''}"
+    assert heading == f"{count} cannot be used; nothing was run"
     return [line.strip() for line in lines]
 
 

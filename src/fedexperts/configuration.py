@@ -62,8 +62,8 @@ def check_parameters(parameters: Mapping[str, Any], origins: Origins) -> Paramet
         if not problems:
             return typed
     lines = [f"  {origins.find(key)}: {'.'.join(key)}: {problem}" for key, problem in problems]
-    plural = "s are" if len(lines) > 1 else " is"
-    raise UserError("\n".join([f"{len(lines)} setting{plural} not as they can be; nothing was run", *lines]))
+    plural = "s" if len(lines) > 1 else ""
+    raise UserError("\n".join([f"{len(lines)} setting{plural} cannot be used; nothing was run", *lines]))
 
 
 class Origins:

@@ -34,5 +34,5 @@ def test_rules_are_found_by_name_or_import_path():
     assert resolve("aggregation rule", "fedavg", RULES) is weighted_average
     path = "fedexperts.federation.aggregation:weighted_average"
     assert resolve("aggregation rule", path, RULES) is weighted_average
-    with pytest.raises(UserError, match="aggregation rule 'fedavgg'.*Did you mean 'fedavg'"):
+    with pytest.raises(UserError, match=r"aggregation rule 'fedavgg'.*Did you mean 'fedavg'"):
         resolve("aggregation rule", "fedavgg", RULES)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fedexperts.examples import Examples, as_texts
 from fedexperts.federation.clients import select_opt_in
 from fedexperts.federation.server import train_generalist
 
@@ -129,3 +130,24 @@ def test_the_users_own_table_of_what_may_opt_in_is_obeyed():
     features = examples.features.copy()
     features[~may] = -1e6
     assert federate(of, small.with_rows(of.examples, features)) == federate(of)
+
+
+def test_texts_that_were_opted_out_leave_no_word_behind():
+    stream = np.random.default_rng(0)
+    words = np.array([f"word{number}" for number in range(40)])
+    texts = [" ".join(stream.choice(words, size=stream.integers(1, 8))) for _ in range(200)]
+    examples = Examples(as_texts(texts), np.arange(200) % 3, ("a", "b", "c"))
+    changes = {
+        "data.preprocessing": "vocabulary",
+        "model.expert": "bag_of_embeddings",
+        "model.gate": "bag_of_embeddings",
+        "partition.opt_out_examples": 0.5,
+    }
+    of = small.world({**ROUNDS, **changes}, examples)
+    features = examples.features.copy()
+    features[kept_back(of)] = "words that nobody else has ever used"
+    before, after = federate(of), federate(of, small.with_rows(examples, features))
+    assert "nobody" not in after.preprocessing["words"]
+    assert after == before
+    features[of.assignments[of.assignments["opt_in"]]["example"].iloc[0]] = "nobody"
+    assert federate(of, small.with_rows(examples, features)) != before

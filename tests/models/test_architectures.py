@@ -73,7 +73,7 @@ def test_the_smallest_images_do(name, side):
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_name():
-    with pytest.raises(UserError, match="'lenett'.*Did you mean 'lenet'"):
+    with pytest.raises(UserError, match=r"'lenett'.*Did you mean 'lenet'"):
         small.architecture("lenett").expert()
 
 

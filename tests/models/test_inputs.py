@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from fedexperts.errors import UserError
 from fedexperts.examples import Examples, as_texts
@@ -65,22 +64,6 @@ def test_an_unsuited_gate_is_refused_before_the_generalist_is_trained():
         train_generalist(
             small.opt_in_clients(of), of.settings.model, of.settings.federation, of.settings.seed, small.CPU
         )
-
-
-def test_a_model_of_ones_own_is_told_what_comes_in():
-    class Own(torch.nn.Module):
-        def __init__(self, inputs, outputs):
-            super().__init__()
-            self.inputs = inputs
-            self.layer = torch.nn.Linear(1, outputs)
-
-    globals()["Own"] = Own
-    name = f"{__name__}:Own"
-    import sys
-
-    sys.modules.setdefault(__name__, SimpleNamespace(Own=Own))
-    inputs = InputSpec((7,), 50)
-    assert Architecture(ModelSettings(expert=name, gate=name), inputs, 3).expert().inputs == inputs
 
 
 @pytest.mark.parametrize("model", ["bilstm", "bag_of_embeddings"])

@@ -124,7 +124,7 @@ def test_a_generalist_of_another_federation_is_refused(of, change):
         changes = {"examples": small.with_rows(of.examples, labels=labels)}
     else:
         changes = {"model": ModelSettings(expert="logistic_regression", gate="mlp")}
-    with pytest.raises(UserError, match="stored generalist.*kedro run --pipelines federated_training"):
+    with pytest.raises(UserError, match=r"stored generalist.*kedro run --pipelines federated_training"):
         train(of, "specialists", **changes)
 
 

@@ -195,8 +195,8 @@ def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: 
         A row per group of clients (``clients``: all, and opted_in, opted_out and unseen where there are
         several) and ``method``, with ``attainable``, ``n_clients`` and, each with the bounds ``_low`` and
         ``_high`` of its interval and all shares in [0, 1]: ``local_accuracy`` and ``global_accuracy``, means
-        over clients; ``bottom_decile``, the local accuracy that a tenth of the clients stay below; ``clients_hurt``, the
-        share of clients whose local accuracy is below FedAvg's.
+        over clients; ``bottom_decile``, the local accuracy that a tenth of the clients stay below;
+        ``clients_hurt``, the share of clients whose local accuracy is below FedAvg's.
 
     Raises:
         ValueError: As :func:`pair_clients`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.inputs import InputSpec
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.progress import progress
+from fedexperts.provenance.record import plain
 from fedexperts.randomness import generator
 from fedexperts.registry import resolve
 from fedexperts.training.cohort import CohortData, measure_one, train
@@ -100,7 +102,8 @@ def train_generalist(
     table = pd.DataFrame(history).astype({"round": np.int64, "clients": np.int64})
     table["best"] = table.index == table["validation_loss"].idxmin()
     parameters = {name: value[0].cpu().numpy() for name, value in module.parameters(best[None]).items()}
-    lineage = {"opt_in": clients.fingerprint, "expert": model.expert}
+    noted = plain({"seed": seed, "model": model, "federation": settings})
+    lineage = {"opt_in": clients.fingerprint, "expert": model.expert, "settings": json.dumps(noted)}
     return GeneralistWeights(parameters, lineage), table
 
 

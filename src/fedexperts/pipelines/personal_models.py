@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from fedexperts.examples import Examples
 from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.parameters import ModelSettings, PersonalizationSettings
 from fedexperts.personalization.registry import KINDS, needed_kinds
+from fedexperts.provenance.record import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +59,9 @@ def train_personal_models(
 
     with one_thread():
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
-        return train_models(kind, load_kind(kind), stage.bench, stage.data, settings, seed, stage.lineage)
+        noted = plain({"seed": seed, "model": model, "personalization": settings})
+        lineage = {**stage.lineage, "settings": json.dumps(noted)}
+        return train_models(kind, load_kind(kind), stage.bench, stage.data, settings, seed, lineage)
 
 
 def create_training_pipeline(name: str) -> Pipeline:

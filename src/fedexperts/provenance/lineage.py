@@ -38,7 +38,7 @@ def check_lineage(what: str, stored: Mapping[str, str], expected: Mapping[str, s
     reasons = [REMEDY[key] for key, value in expected.items() if stored.get(key) != value]
     if reasons:
         raise UserError(
-            f"the stored {what} do not belong to the other inputs: {'; '.join(reasons)}. "
-            f"Train them again with `kedro run --pipelines {pipeline}`, or choose matching versions with "
+            f"what is stored as {what} does not belong to the other inputs: {'; '.join(reasons)}. "
+            f"Train again with `kedro run --pipelines {pipeline}`, or choose matching versions with "
             "`--load-versions` (the run manifests say which belong together)"
         )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from fedexperts.provenance.environment import describe_environment
+from fedexperts.provenance.record import plain
 
 
 def build_manifest(
@@ -29,15 +28,12 @@ def build_manifest(
         A dict that JSON can hold, with ``run``, ``seed``, ``environment``, ``loaded_versions``,
         ``saved_versions`` and ``parameters``.
     """
-    plain = {
-        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-        for name, value in parameters.items()
-    }
+    settings = plain(parameters)
     return {
         "run": run,
-        "seed": plain["seed"],
+        "seed": settings["seed"],
         "environment": describe_environment(device),
         "loaded_versions": dict(sorted(loaded.items())),
         "saved_versions": dict(sorted(saved.items())),
-        "parameters": plain,
+        "parameters": settings,
     }

@@ -10,6 +10,7 @@ from fedexperts.examples import Examples
 from fedexperts.parameters import DataSettings, PartitionSettings
 from fedexperts.partitioning import TRAIN, partition
 from fedexperts.preprocessing import fit
+from fedexperts.provenance.record import plain
 
 
 def partition_clients(
@@ -18,6 +19,11 @@ def partition_clients(
     """Decide which example belongs to which client and split, and who opts out."""
     tables = partition(examples.labels, examples.classes, settings, seed, examples.may_opt_in)
     return tables.clients, tables.assignments
+
+
+def note_settings(data: DataSettings, partition: PartitionSettings, seed: int) -> dict[str, Any]:
+    """Note the settings that the partition is made with, for the report."""
+    return plain({"seed": seed, "data": data, "partition": partition})
 
 
 def fit_preprocessing(

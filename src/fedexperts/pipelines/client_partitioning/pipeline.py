@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, partition_clients
+from fedexperts.pipelines.client_partitioning.nodes import (
+    fit_preprocessing,
+    note_settings,
+    partition_clients,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -16,6 +20,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["examples", "params:partition", "params:seed"],
                 outputs=["clients", "assignments"],
                 name="partition_clients",
+            ),
+            node(
+                note_settings,
+                inputs=["params:data", "params:partition", "params:seed"],
+                outputs="partition_settings",
+                name="note_settings",
             ),
             node(
                 fit_preprocessing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.parameters import EvaluationSettings, ModelSettings, PersonalizationSettings
 from fedexperts.personalization.registry import KINDS, needed_kinds
 from fedexperts.provenance.lineage import check_lineage
+from fedexperts.provenance.record import combine, plain, record
 
 
 def evaluate_clients(
@@ -51,3 +53,32 @@ def evaluate_clients(
         ]
         metrics = pd.DataFrame(rows).merge(clients[["client_id", "unseen"]], on="client_id")
         return metrics, measure_gates(stage.bench, stage.data, models["mixtures"])
+
+
+def record_evaluation(
+    clients: pd.DataFrame,
+    federation_history: pd.DataFrame,
+    client_metrics: pd.DataFrame,
+    gate_weights: pd.DataFrame,
+    partition_settings: dict[str, Any],
+    generalist: GeneralistWeights,
+    evaluation: EvaluationSettings,
+    seed: int,
+    **models: ClientWeights,
+) -> dict[str, Any]:
+    """Note which settings and tables the results come from, stage by stage."""
+    trained = {"generalist": generalist.lineage} | {
+        kind: made.lineage for kind, made in models.items() if len(made)
+    }
+    stages = {
+        "partition": partition_settings,
+        **{name: json.loads(lineage["settings"]) for name, lineage in trained.items()},
+        "evaluation": plain({"evaluation": evaluation, "seed": seed}),
+    }
+    tables = {
+        "clients": clients,
+        "federation_history": federation_history,
+        "client_metrics": client_metrics,
+        "gate_weights": gate_weights,
+    }
+    return record(combine(stages), tables)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node
 
 from fedexperts.personalization.registry import KINDS
-from fedexperts.pipelines.evaluation.nodes import evaluate_clients
+from fedexperts.pipelines.evaluation.nodes import evaluate_clients, record_evaluation
 from fedexperts.pipelines.personal_models import INPUTS
+
+RECORDED = ("clients", "federation_history", "client_metrics", "gate_weights")
 
 
 def create_pipeline() -> Pipeline:
@@ -18,6 +20,19 @@ def create_pipeline() -> Pipeline:
                 inputs={**INPUTS, "evaluation": "params:evaluation", **{kind: kind for kind in KINDS}},
                 outputs=["client_metrics", "gate_weights"],
                 name="evaluate_clients",
-            )
+            ),
+            node(
+                record_evaluation,
+                inputs={
+                    **{name: name for name in RECORDED},
+                    "partition_settings": "partition_settings",
+                    "generalist": "generalist",
+                    "evaluation": "params:evaluation",
+                    "seed": "params:seed",
+                    **{kind: kind for kind in KINDS},
+                },
+                outputs="evaluation_record",
+                name="record_evaluation",
+            ),
         ]
     )

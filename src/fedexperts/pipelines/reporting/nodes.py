@@ -26,6 +26,13 @@ def describe_environment(device: str) -> dict[str, str]:
     return environment.describe_environment(device)
 
 
+def check_results(record: dict[str, Any], **tables: DataFrame) -> dict[str, Any]:
+    """Make sure that all tables belong to one evaluation; return the settings that it was made with."""
+    from fedexperts.provenance.record import check_record
+
+    return check_record(record, tables)
+
+
 def summarise_clients(client_metrics: DataFrame, evaluation: EvaluationSettings, seed: int) -> DataFrame:
     """Sum every method up over clients, with intervals."""
     from fedexperts.evaluation.statistics import summarise
@@ -79,7 +86,7 @@ def write_report(
     dataset: str,
     client_metrics: DataFrame,
     summary: DataFrame,
-    parameters: dict[str, Any],
+    settings: dict[str, Any],
     environment: dict[str, str],
     evaluation: EvaluationSettings,
     seed: int,
@@ -88,5 +95,5 @@ def write_report(
     """Write the report, one page that needs no network."""
     from fedexperts.evaluation.report import Run, render_report
 
-    run = Run(dataset, client_metrics, summary, figures, parameters, environment, evaluation, seed)
+    run = Run(dataset, client_metrics, summary, figures, settings, environment, evaluation, seed)
     return render_report(run)

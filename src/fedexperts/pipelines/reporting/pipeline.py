@@ -8,12 +8,20 @@ from fedexperts.pipelines.reporting import nodes
 
 FIGURES = ("accuracy_tradeoff", "validation_curve", "client_accuracy", "gate_weight", "class_mix")
 
+TABLES = ("clients", "federation_history", "client_metrics", "gate_weights")
+
 
 def create_pipeline(**_: object) -> Pipeline:
     """Create the pipeline; its figures appear in the report in the order of :data:`FIGURES`."""
     return Pipeline(
         [
             node(nodes.describe_environment, "params:device", "environment", name="describe_environment"),
+            node(
+                nodes.check_results,
+                {"record": "evaluation_record", **{name: name for name in TABLES}},
+                "run_settings",
+                name="check_results",
+            ),
             node(
                 nodes.summarise_clients,
                 ["client_metrics", "params:evaluation", "params:seed"],
@@ -39,7 +47,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "dataset": "dataset_name",
                     "client_metrics": "client_metrics",
                     "summary": "summary",
-                    "parameters": "parameters",
+                    "settings": "run_settings",
                     "environment": "environment",
                     "evaluation": "params:evaluation",
                     "seed": "params:seed",
