@@ -149,7 +149,7 @@ def test_the_manifest_names_what_was_read_and_written(copied: Project) -> None:
     second = json.loads(copied.latest("08_reporting", "run_manifest.json").read_text())
     assert first["loaded_versions"] == {}
     assert second["loaded_versions"]["mixtures"] == first["saved_versions"]["mixtures"]
-    assert set(second["saved_versions"]) == {"client_metrics", "gate_weights"}
+    assert set(second["saved_versions"]) == {"client_metrics", "gate_weights", "evaluation_record"}
     assert second["seed"] == 0
     assert second["parameters"]["partition"]["clients"] == 6
     assert second["environment"]["device"] in {"cpu", "cuda:0", "cuda"}

@@ -79,7 +79,8 @@ class Origins:
         files = [
             file
             for folder in reversed(folders)
-            for file in sorted(folder.glob("**/parameters*.y*ml"))
+            for pattern in ("**/parameters*.y*ml", "parameters*/**/*.y*ml")  # as Kedro looks for them
+            for file in sorted(folder.glob(pattern))
             if file.is_file()
         ]
         self._places: list[tuple[str, Any]] = [("--params", runtime)]

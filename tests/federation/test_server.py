@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -200,6 +201,12 @@ def test_the_result_is_described():
     assert all(value.dtype == np.float32 for value in weights.parameters.values())
     assert weights.lineage["opt_in"] == small.opt_in_clients(small.world({})).fingerprint
     assert weights.lineage["expert"] == "mlp"
+    noted = json.loads(weights.lineage["settings"])
+    assert (noted["seed"], noted["federation"]["rounds"], noted["model"]["gate"]) == (
+        3,
+        3,
+        "logistic_regression",
+    )
     assert history.columns.tolist() == [
         "round",
         "clients",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from fedexperts.examples import Examples, as_texts
 from fedexperts.pipelines.client_partitioning import create_pipeline
-from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, partition_clients
+from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, note_settings, partition_clients
 
 small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtures_small.py")))
 
@@ -78,11 +79,20 @@ def test_words_that_were_opted_out_are_in_no_vocabulary():
     assert set(words[1:]) == {f"word{number}" for number in chosen}
 
 
+def test_the_settings_are_noted_in_a_form_that_json_can_hold():
+    chosen = small.settings({"partition.opt_out_clients": [1]})
+    noted = note_settings(chosen.data, chosen.partition, chosen.seed)
+    assert json.loads(json.dumps(noted)) == noted
+    assert (noted["seed"], noted["partition"]["clients"]) == (3, 5)
+    assert noted["partition"]["opt_out_clients"] == [1]
+    assert noted["data"] == small.plain_parameters()["data"]
+
+
 def test_every_node_says_what_it_does_and_what_comes_in_and_out():
     pipeline = create_pipeline()
     assert pipeline.inputs() == {"examples", "params:partition", "params:seed", "params:data"}
-    assert pipeline.outputs() == {"clients", "preprocessing"}
-    assert pipeline.all_outputs() == {"clients", "assignments", "preprocessing"}
+    assert pipeline.outputs() == {"clients", "preprocessing", "partition_settings"}
+    assert pipeline.all_outputs() == pipeline.outputs() | {"assignments"}
     assert all(node.func.__doc__ for node in pipeline.nodes)
 
 

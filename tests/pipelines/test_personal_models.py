@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,6 +61,9 @@ def test_a_model_for_every_evaluated_client_opted_out_or_not(of, kind):
     assert all(np.isfinite(value).all() for value in weights.parameters.values())
     assert len({own.tobytes() for own in weights.parameters[next(iter(weights.parameters))]}) > 1
     assert weights.lineage["expert"] == "mlp"
+    noted = json.loads(weights.lineage["settings"])
+    assert noted["personalization"]["max_epochs"] == 4
+    assert noted["model"]["expert"] == "mlp"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_equal_arrays_have_one_name_in_any_order_and_layout():
         {**BASE, "a": BASE["a"].view(np.uint64)},
         {**BASE, "a": BASE["a"].reshape(3, 2)},
         {**BASE, "a": BASE["a"].T},
-        {"c": BASE["a"], "b": BASE["b"]},
+        {"aa": BASE["a"], "b": BASE["b"]},
         {"a": BASE["a"]},
         {**BASE, "b": -BASE["b"]},
         {**BASE, "c": np.empty(0)},

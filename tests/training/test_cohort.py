@@ -78,11 +78,12 @@ def test_a_client_is_trained_alike_whoever_else_is_there_and_in_whichever_order(
     torch.testing.assert_close(some.losses, everyone.losses[positions], **EXACT)
 
 
-def test_a_client_whose_numbers_overflow_harms_nobody_else():
-    of = small.cohort()
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "mixture"])
+def test_a_client_whose_numbers_overflow_harms_nobody_else(kind):
+    of = small.cohort(kind)
     features = of.data.inputs[0].clone()
     features[of.data.clients[2]] = float("nan")
-    spoilt = CohortData((features,), of.data.labels, of.data.clients)
+    spoilt = CohortData((features, *of.data.inputs[1:]), of.data.labels, of.data.clients)
     trained = train(of.module, of.start, spoilt, small.optimizer(), of.streams(), epochs=2)
     sound = train_some(of, range(5), small.optimizer())
     others = [0, 1, 3, 4]

@@ -99,3 +99,16 @@ def test_group_norm_is_welcome():
     row = parameters_to_vector(module.parameters()).detach()
     features = torch.randn(1, 5, 3)
     torch.testing.assert_close(stacked(row[None], (features,))[0], module(features[0]))
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2), (1, 2, 2), (4, 1, 1, 1)])
+@pytest.mark.parametrize("first", [nn.Tanh(), nn.Identity()])
+def test_a_chain_takes_features_of_any_shape(first, shape):
+    module = nn.Sequential(first, nn.Flatten(), nn.Linear(4, 2)).double()
+    stacked = StackedModule(module)
+    rows = torch.randn(3, stacked.size, dtype=torch.float64)
+    features = torch.randn(3, 5, *shape, dtype=torch.float64)
+    found = stacked(rows, (features,))
+    for client in range(3):
+        alone = plain_loop.load(module, rows[client])(features[client])
+        torch.testing.assert_close(found[client], alone, rtol=0, atol=1e-12)

@@ -61,6 +61,12 @@ class ClientWeights:
     def __len__(self) -> int:
         return len(self.client_ids)
 
+    @classmethod
+    def none(cls) -> ClientWeights:
+        """The models of nobody: what stands for a kind of model that is not needed."""
+        nobody = np.empty(0, dtype=np.int64)
+        return cls(client_ids=nobody, parameters={}, lineage={}, epochs=nobody)
+
     def to_arrays(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
         """Split into what a safetensors file holds: arrays, and text beside them."""
         arrays = {CLIENT_IDS: self.client_ids, "epochs": self.epochs, **self.parameters}

@@ -7,7 +7,6 @@ import json
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from kedro.pipeline import Pipeline, node
 
@@ -49,8 +48,7 @@ def train_personal_models(
     A kind that no chosen method needs is not trained, and stored without clients.
     """
     if kind not in needed_kinds(settings.methods):
-        none = np.empty(0, dtype=np.int64)
-        return ClientWeights(client_ids=none, parameters={}, lineage={}, epochs=none)
+        return ClientWeights.none()
 
     from fedexperts.personalization.predictions import load_kind
     from fedexperts.personalization.training import train_models

@@ -33,12 +33,14 @@ def check_lineage(what: str, stored: Mapping[str, str], expected: Mapping[str, s
         pipeline: The pipeline that trains it.
 
     Raises:
-        UserError: If they differ; the message says in what, and which pipeline to run.
+        UserError: If they differ, or it was never trained; the message says so, and which pipeline to run.
     """
+    if not stored:
+        raise UserError(f"no stored {what} yet; train with `kedro run --pipelines {pipeline}`")
     reasons = [REMEDY[key] for key, value in expected.items() if stored.get(key) != value]
     if reasons:
         raise UserError(
-            f"what is stored as {what} does not belong to the other inputs: {'; '.join(reasons)}. "
+            f"the stored {what} cannot be used with the other inputs: {'; '.join(reasons)}. "
             f"Train again with `kedro run --pipelines {pipeline}`, or choose matching versions with "
             "`--load-versions` (the run manifests say which belong together)"
         )

@@ -27,6 +27,7 @@ Named = list[tuple[str, nn.Module]]
 
 ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.ELU, nn.Identity)
 POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+IMAGE_BATCH_DIMENSIONS = 5  # clients, batch, channels, height, width
 
 
 def stack(module: nn.Module) -> Forward:
@@ -42,7 +43,7 @@ def stack(module: nn.Module) -> Forward:
     if isinstance(module, Mixture):
         return _mixture(stack(module.specialist), stack(module.gate))
     if is_fast(module):
-        return _chain(list(module.named_children()))
+        return _chain(list(module.named_children()), _general(module))
     return _general(module)
 
 
@@ -99,12 +100,14 @@ def _below(prefix: str, parameters: Mapping[str, Tensor]) -> Parameters:
     return {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
 
 
-def _chain(layers: Named) -> Forward:
+def _chain(layers: Named, general: Forward) -> Forward:
     on_images, on_rows = _around_flatten(layers)
 
     def forward(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
         (values,) = inputs
         clients = len(values)
+        if on_images and values.dim() != IMAGE_BATCH_DIMENSIONS:
+            return general(parameters, inputs)  # activations, say, can stand in front of anything
         if on_images:
             images = _to_images(values)
             for name, layer in on_images:

@@ -36,7 +36,8 @@ def evaluate_clients(
 
     with one_thread():
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
-        for kind in sorted(needed_kinds(settings.methods)):
+        needed = needed_kinds(settings.methods)
+        for kind in sorted(needed):
             check_lineage(kind, models[kind].lineage, stage.lineage, KINDS[kind].pipeline)
         rows = [
             {
@@ -52,7 +53,8 @@ def evaluate_clients(
             for found in predict_all(stage.bench, stage.data, models, settings)
         ]
         metrics = pd.DataFrame(rows).merge(clients[["client_id", "unseen"]], on="client_id")
-        return metrics, measure_gates(stage.bench, stage.data, models["mixtures"])
+        mixtures = models["mixtures"] if "mixtures" in needed else ClientWeights.none()
+        return metrics, measure_gates(stage.bench, stage.data, mixtures)
 
 
 def record_evaluation(
@@ -62,14 +64,14 @@ def record_evaluation(
     gate_weights: pd.DataFrame,
     partition_settings: dict[str, Any],
     generalist: GeneralistWeights,
+    settings: PersonalizationSettings,
     evaluation: EvaluationSettings,
     seed: int,
     **models: ClientWeights,
 ) -> dict[str, Any]:
     """Note which settings and tables the results come from, stage by stage."""
-    trained = {"generalist": generalist.lineage} | {
-        kind: made.lineage for kind, made in models.items() if len(made)
-    }
+    trained = {"generalist": generalist.lineage}
+    trained |= {kind: models[kind].lineage for kind in sorted(needed_kinds(settings.methods))}
     stages = {
         "partition": partition_settings,
         **{name: json.loads(lineage["settings"]) for name, lineage in trained.items()},

@@ -27,6 +27,7 @@ def create_pipeline() -> Pipeline:
                     **{name: name for name in RECORDED},
                     "partition_settings": "partition_settings",
                     "generalist": "generalist",
+                    "settings": "params:personalization",
                     "evaluation": "params:evaluation",
                     "seed": "params:seed",
                     **{kind: kind for kind in KINDS},
