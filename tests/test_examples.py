@@ -39,6 +39,13 @@ def test_numbers_and_opt_in_survive_being_stored():
     assert len(read) == read.classes == 2
 
 
+def test_a_test_set_of_its_own_survives_being_stored():
+    examples = Examples(np.zeros((2, 3)), ZERO_ONE, NAMES, official_test=np.array([False, True]))
+    read = stored_and_read(examples)
+    assert read.may_opt_in is None
+    np.testing.assert_array_equal(read.official_test, [False, True])
+
+
 def test_without_opt_in_column():
     assert stored_and_read(Examples(np.zeros((2, 3)), ZERO_ONE, NAMES)).may_opt_in is None
 

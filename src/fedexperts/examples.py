@@ -28,12 +28,15 @@ class Examples:
         class_names: One name per class, in the order of the labels.
         may_opt_in: ``[examples]``, bool: the examples that may influence what leaves a client. None where the
             data does not say so, and the settings alone decide.
+        official_test: ``[examples]``, bool: the examples that the data set itself sets aside for tests. None
+            where it does not.
     """
 
     features: NDArray[Any]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     may_opt_in: NDArray[np.bool_] | None = None
+    official_test: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
@@ -54,10 +57,9 @@ class Examples:
                 raise UserError("the features of a text data set must be one string per example")
         elif self.features.dtype.kind not in "biuf":
             raise UserError(f"features must be numbers or texts, not {self.features.dtype}")
-        if self.may_opt_in is not None and (
-            self.may_opt_in.dtype != np.bool_ or self.may_opt_in.shape != self.labels.shape
-        ):
-            raise UserError("may_opt_in must say true or false for every example")
+        for name, flags in self._flags().items():
+            if flags.dtype != np.bool_ or flags.shape != self.labels.shape:
+                raise UserError(f"{name} must say true or false for every example")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,9 +81,12 @@ class Examples:
             arrays["features_utf8"], arrays["features_ends"] = _encode_texts(self.features)
         else:
             arrays["features"] = self.features
-        if self.may_opt_in is not None:
-            arrays["may_opt_in"] = self.may_opt_in
+        arrays |= self._flags()
         return arrays, {"class_names": json.dumps(self.class_names)}
+
+    def _flags(self) -> dict[str, NDArray[np.bool_]]:
+        flags = {"may_opt_in": self.may_opt_in, "official_test": self.official_test}
+        return {name: array for name, array in flags.items() if array is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Examples:
@@ -92,7 +97,7 @@ class Examples:
         else:
             features = arrays["features"]
         names = tuple(json.loads(metadata["class_names"]))
-        return cls(features, labels, names, arrays.get("may_opt_in"))
+        return cls(features, labels, names, arrays.get("may_opt_in"), arrays.get("official_test"))
 
 
 def as_texts(texts: list[str]) -> NDArray[Any]:

@@ -118,7 +118,9 @@ def test_splits_are_put_together(tmp_path, form):
             inside = {name: CATS_AND_DOGS[name] for part, name in SPLIT if part == split}
             write_tar(tmp_path / f"{split}.tar", inside)
         (tmp_path / "README.md").write_text("not an image")
-    check_cats_and_dogs(load(place))
+    examples = load(place)
+    check_cats_and_dogs(examples)
+    assert examples.official_test.tolist() == [True, False, False, False]
 
 
 def test_a_class_may_be_missing_from_one_split(tmp_path):

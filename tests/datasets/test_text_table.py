@@ -59,6 +59,7 @@ def check_news(examples):
     ]
     assert examples.labels.tolist() == [2, 0, 3]
     assert examples.class_names == ("World", "Sports", "Business", "Sci/Tech")
+    assert examples.official_test.tolist() == [False, False, True]
 
 
 def test_news_in_ones_own_folder(tmp_path):

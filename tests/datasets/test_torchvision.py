@@ -60,6 +60,7 @@ def test_idx_files_wherever_they_lie(tmp_path, idx_files, zipped, below):
     np.testing.assert_array_equal(examples.features[20:, 0], idx_files["t10k-images-idx3-ubyte"])
     np.testing.assert_array_equal(examples.labels, [*range(10), *range(10), *range(10)])
     assert examples.class_names[0] == "T-shirt/top"
+    np.testing.assert_array_equal(examples.official_test, np.arange(30) >= 20)
 
 
 def test_a_gzipped_file_that_is_not_the_official_one(tmp_path, idx_files):
@@ -186,6 +187,7 @@ def test_cifar_wherever_it_lies(tmp_path, cifar, form):
     assert examples.features.shape == (4 * batches, 3, 32, 32)
     assert examples.labels.tolist() == [0, 1, 2, 0] * batches
     assert examples.class_names == ("cat", "dog", "frog")
+    np.testing.assert_array_equal(examples.official_test, np.arange(4 * batches) >= 4 * (batches - 1))
     first = pickle.loads(files[next(iter(benchmark.batches))])["data"][0]  # noqa: S301
     np.testing.assert_array_equal(examples.features[0].ravel(), first)
 

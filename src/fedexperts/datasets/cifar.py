@@ -48,7 +48,12 @@ def read_cifar(benchmark: CifarBenchmark, place: Path) -> Examples:
     batches = [files[name] for name in benchmark.batches]
     features = np.concatenate([batch["data"] for batch in batches]).reshape(-1, *SHAPE)
     labels = np.concatenate([np.asarray(batch[benchmark.labels_key], dtype=np.int64) for batch in batches])
-    return Examples(features, labels, tuple(files[names][benchmark.names_key]))
+    parts = [
+        np.full(len(batch["data"]), name.startswith("test"))
+        for name, batch in zip(benchmark.batches, batches, strict=True)
+    ]
+    class_names = tuple(files[names][benchmark.names_key])
+    return Examples(features, labels, class_names, official_test=np.concatenate(parts))
 
 
 def _from_folder(checksums: dict[str, str], folder: Path) -> dict[str, Any]:

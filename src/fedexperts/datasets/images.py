@@ -95,7 +95,9 @@ class ImagesDataset(RawSource):
         decoded.sort(key=lambda pair: pair[0].parts)
         number_of = {name: number for number, name in enumerate(names)}
         labels = np.array([number_of[member.parts[-2]] for member, _ in decoded], dtype=np.int64)
-        return Examples(np.stack([image for _, image in decoded]), labels, names)
+        in_test = np.array([member.parts[-3:-2] == ("test",) for member, _ in decoded])
+        features = np.stack([image for _, image in decoded])
+        return Examples(features, labels, names, official_test=in_test if in_test.any() else None)
 
     def _describe(self) -> dict[str, Any]:
         return {**super()._describe(), "image_size": self._size, "channels": self._channels}

@@ -94,16 +94,22 @@ class TextTableDataset(RawSource):
         texts: list[str] = []
         values: list[str] = []
         opt_ins: list[bool] = []
+        in_test: list[bool] = []
         for path in self._paths():
             table = read_columns(path, list(dict.fromkeys(wanted)), self._header)
             columns = (table[name] for name in self._text)
             texts += [" ".join(part or "" for part in parts) for parts in zip(*columns, strict=True)]
             values += _labels(path, table, self._label)
+            in_test += [path.name.split(".")[0].endswith("test")] * len(table[self._label])
             if self._opt_in:
                 opt_ins += _flags(path, table, self._opt_in)
         labels, names = self._classes(values)
         return Examples(
-            as_texts(texts), labels, names, np.array(opt_ins, dtype=np.bool_) if self._opt_in else None
+            as_texts(texts),
+            labels,
+            names,
+            np.array(opt_ins, dtype=np.bool_) if self._opt_in else None,
+            np.array(in_test, dtype=np.bool_) if any(in_test) else None,
         )
 
     def _paths(self) -> list[Path]:

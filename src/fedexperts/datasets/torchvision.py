@@ -90,10 +90,12 @@ class TorchvisionDataset(RawSource):
                     f"{image_path} holds {len(features[-1])} images, "
                     f"but {label_path} holds {len(labels[-1])} labels"
                 )
+        parts = [np.full(len(part), place > 0) for place, part in enumerate(labels)]  # train first, then test
         return Examples(
             np.concatenate(features)[:, np.newaxis],
             np.concatenate(labels).astype(np.int64),
             benchmark.class_names,
+            official_test=np.concatenate(parts),
         )
 
     def _idx_path(self, benchmark: IdxBenchmark, file: RemoteFile) -> Path:

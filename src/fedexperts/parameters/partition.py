@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -32,7 +32,8 @@ class PartitionSettings(Settings):
         min_examples: Fewest training examples of a client whose size the scheme decides.
         validation_size: Validation examples of every client.
         local_test_size: Local test examples of every evaluated client.
-        global_test_size: Examples of the class-balanced test set that all clients share.
+        global_test_size: Examples of the class-balanced test set that all clients share; ``all`` for all that
+            the data set itself sets aside for tests, which then are used for nothing else.
         evaluated_clients: How many clients, drawn at random, are personalised and tested; with none, all are.
         unseen_clients: How many of those never take part in federated training.
         opt_out: Fraction of the clients that opt out with all of their data.
@@ -50,7 +51,7 @@ class PartitionSettings(Settings):
     min_examples: PositiveInt
     validation_size: Size
     local_test_size: Size
-    global_test_size: Size
+    global_test_size: Size | Literal["all"]
     evaluated_clients: PositiveInt | None
     unseen_clients: Count
     opt_out: Fraction

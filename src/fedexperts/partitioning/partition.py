@@ -11,7 +11,7 @@ import pandas as pd
 from fedexperts.errors import UserError
 from fedexperts.partitioning.allocation import allocate
 from fedexperts.partitioning.demand import split_sizes
-from fedexperts.partitioning.pool import draw_examples, draw_global_test, split_counts
+from fedexperts.partitioning.pool import draw_examples, draw_global_test, draw_official_test, split_counts
 from fedexperts.partitioning.roles import Roles, draw_roles, opt_out_examples
 from fedexperts.randomness import generator
 
@@ -56,6 +56,7 @@ def partition(
     settings: PartitionSettings,
     seed: int,
     may_opt_in: NDArray[np.bool_] | None = None,
+    official_test: NDArray[np.bool_] | None = None,
 ) -> Partition:
     """Decide which example belongs to which client and split.
 
@@ -73,6 +74,8 @@ def partition(
         seed: The seed of the run.
         may_opt_in: ``[examples]``, bool: what the user's own table says about each example; False keeps it
             from the generalist whatever else is set.
+        official_test: ``[examples]``, bool: what the data set itself sets aside for tests. It matters only if
+            ``settings.global_test_size`` is ``"all"``; else all examples are shared out.
 
     Returns:
         The two tables.
@@ -84,11 +87,14 @@ def partition(
     _check(labels, classes, may_opt_in)
     labels = labels.astype(np.int64, copy=False)
     roles = draw_roles(settings, seed)
-    global_test = draw_global_test(
-        labels, classes, settings.global_test_size, generator(seed, "partition/global_test")
-    )
+    stream = generator(seed, "partition/global_test")
     in_pool = np.ones(len(labels), dtype=np.bool_)
-    in_pool[global_test] = False
+    if settings.global_test_size == "all":
+        global_test = draw_official_test(labels, classes, official_test, stream)
+        in_pool[official_test] = False
+    else:
+        global_test = draw_global_test(labels, classes, settings.global_test_size, stream)
+        in_pool[global_test] = False
     available = np.bincount(labels[in_pool], minlength=classes)
 
     counts = allocate(available, roles.evaluated, settings, seed)

@@ -46,6 +46,36 @@ def draw_global_test(
     return np.sort(order[rank < wanted[labels[order]]])
 
 
+def draw_official_test(
+    labels: NDArray[np.int64],
+    classes: int,
+    official_test: NDArray[np.bool_] | None,
+    stream: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Take the test set that the data set itself sets aside, as much of it as is class-balanced.
+
+    Args:
+        labels: ``[examples]``.
+        classes: The number of classes.
+        official_test: ``[examples]``, bool: which examples those are; None if there are none.
+        stream: Where the draw comes from, for a class that has more examples than another.
+
+    Returns:
+        The examples' rows, in ascending order.
+
+    Raises:
+        UserError: If there is no such test set, or it lacks a class.
+    """
+    rows = np.flatnonzero(official_test) if official_test is not None else np.empty(0, dtype=np.int64)
+    fewest = int(np.bincount(labels[rows], minlength=classes).min())
+    if fewest == 0:
+        raise UserError(
+            "partition.global_test_size is all, but this data set has no test set of its own with examples "
+            "of every class; give a number of examples, or a fraction of the data set"
+        )
+    return rows[draw_global_test(labels[rows], classes, fewest * classes, stream)]
+
+
 def split_counts(
     counts: NDArray[np.int64], sizes: NDArray[np.int64], stream: np.random.Generator
 ) -> NDArray[np.int64]:

@@ -17,7 +17,9 @@ def partition_clients(
     examples: Examples, settings: PartitionSettings, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decide which example belongs to which client and split, and who opts out."""
-    tables = partition(examples.labels, examples.classes, settings, seed, examples.may_opt_in)
+    tables = partition(
+        examples.labels, examples.classes, settings, seed, examples.may_opt_in, examples.official_test
+    )
     return tables.clients, tables.assignments
 
 
