@@ -197,7 +197,7 @@ def test_a_cohort_is_no_larger_than_those_who_can_take_part(clients, unseen, coh
     (line,) = problems(changes)
     assert line.startswith(
         f"{FILES['federation']}: federation.clients_per_round: "
-        f"{cohort} clients cannot be drawn from {clients - unseen}"
+        f"{cohort} clients cannot be drawn from the {clients - unseen} that are not unseen or opted out"
     )
 
 
@@ -274,3 +274,18 @@ def test_a_file_outside_the_project_is_named_in_full(folders, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     lines = problems({"federation.rounds": 0}, Origins(elsewhere, layers, {}))
     assert lines[0].startswith(f"{layers[1] / 'parameters.yml'}: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"partition.opt_out": 0.9, "federation.clients_per_round": 6}, "cannot be drawn from the 3"),
+        ({"partition.opt_out_examples": 1.0}, "cannot be drawn from the 0"),
+        ({"partition.evaluated_clients": 99}, "partition.evaluated_clients is 99"),
+        ({"partition.opt_out_clients": [77]}, "partition.opt_out_clients names 77"),
+        ({"partition.validation_size": 0.6, "partition.local_test_size": 0.5}, "partition.validation_size"),
+    ],
+)
+def test_a_partition_that_no_data_could_meet_is_told_beforehand(changes, words):
+    lines = problems({"partition.clients": 30, **changes})
+    assert any(words in line for line in lines)

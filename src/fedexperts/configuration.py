@@ -11,14 +11,16 @@ from pydantic import ValidationError
 from fedexperts.errors import UserError
 from fedexperts.federation.rules import RULES
 from fedexperts.models.registry import MODELS
-from fedexperts.parameters import Parameters
+from fedexperts.parameters import Parameters, PartitionSettings
+from fedexperts.partitioning.demand import check_sizes
 from fedexperts.partitioning.registry import SCHEMES
+from fedexperts.partitioning.roles import check_roles, most_opted_in
 from fedexperts.personalization.registry import METHODS
 from fedexperts.preprocessing import PREPROCESSING
 from fedexperts.registry import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -157,10 +159,21 @@ def _unknown_names(parameters: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
 
 
 def _contradictions(settings: Parameters) -> Iterator[tuple[Key, str]]:
-    """Settings that cannot hold together."""
-    taking_part = settings.partition.clients - settings.partition.unseen_clients
-    if settings.federation.clients_per_round > taking_part:
+    """Settings that cannot hold together, as far as they tell without the data."""
+    for problem in (_complaint(check, settings.partition) for check in (check_roles, check_sizes)):
+        if problem:
+            yield ("partition",), problem
+    wanted, left = settings.federation.clients_per_round, most_opted_in(settings.partition)
+    if wanted > left:
         yield (
             ("federation", "clients_per_round"),
-            f"{settings.federation.clients_per_round} clients cannot be drawn from {taking_part}; use fewer",
+            f"{wanted} clients cannot be drawn from the {left} that are not unseen or opted out; use fewer",
         )
+
+
+def _complaint(check: Callable[[PartitionSettings], None], settings: PartitionSettings) -> str | None:
+    try:
+        check(settings)
+    except UserError as error:
+        return str(error)
+    return None

@@ -63,7 +63,7 @@ def test_a_model_returns_logits_and_no_probabilities(name):
 def test_images_that_are_too_small_or_none_at_all_are_refused(name, shape):
     models = small.architecture(name, "mlp", shape)
     with pytest.raises(UserError, match=rf"'{name}' needs images.*of at least"):
-        models.check()
+        models.models()
 
 
 @pytest.mark.parametrize(("name", "side"), [("lenet", 16), ("small_cnn", 4)])

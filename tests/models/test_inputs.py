@@ -53,7 +53,7 @@ def test_a_model_that_does_not_suit_the_data_is_refused_in_any_role(expert, inpu
     suited = "bag_of_embeddings" if inputs.vocabulary else "mlp"
     names = {"expert": suited, "gate": suited, role: expert}
     with pytest.raises(UserError, match=problem):
-        Architecture(ModelSettings(**names), inputs, 3).check()
+        Architecture(ModelSettings(**names), inputs, 3).models()
 
 
 def test_an_unsuited_gate_is_refused_before_the_generalist_is_trained():

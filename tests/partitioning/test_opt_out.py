@@ -77,7 +77,7 @@ def test_a_fraction_of_each_clients_examples(run):
 def test_all_of_each_clients_examples(run):
     result = run(opt_out_examples=1.0)
     assert not result.assignments["opt_in"].any()
-    assert not result.clients["opted_out"].any()
+    assert result.clients["opted_out"].all()
 
 
 @settings(deadline=None, max_examples=50)
@@ -150,3 +150,15 @@ def test_larger_groups_contain_the_smaller_ones(make_settings):
 def test_roles_depend_on_the_seed(make_settings):
     chosen = make_settings(opt_out=0.5)
     assert draw_roles(chosen, 0).opted_out.tolist() != draw_roles(chosen, 1).opted_out.tolist()
+
+
+def test_whoever_has_nothing_left_to_opt_in_with_counts_as_opted_out(make_settings, make_labels):
+    labels = make_labels(60, 60)
+    settings = make_settings(scheme="iid", clients=4, global_test_size=10)
+    plain = partition(labels, 2, settings, seed=0)
+    own = plain.assignments.loc[plain.assignments["client_id"] == 2, "example"]
+    may_opt_in = np.ones(len(labels), dtype=np.bool_)
+    may_opt_in[own] = False
+    clients = partition(labels, 2, settings, seed=0, may_opt_in=may_opt_in).clients
+    assert clients["opted_out"].tolist() == [False, False, True, False]
+    assert not partition(labels, 2, settings, seed=0).clients["opted_out"].any()

@@ -199,7 +199,10 @@ def test_the_record_notes_the_settings_of_every_stage_and_the_tables_of_the_resu
         {name: getattr(finished, name) for name in ("clients", "federation_history", *RESULTS)},
     )
     noted = {group: settings[group] for group in GROUPS if group != "device"}
-    assert noted == plain({group: getattr(finished.settings, group) for group in noted})
+    expected = plain({group: getattr(finished.settings, group) for group in noted})
+    for name in ("methods", "constant_weights"):  # these are used when methods are evaluated
+        expected["evaluation"][name] = expected["personalization"].pop(name)
+    assert noted == expected
     with pytest.raises(UserError, match="client_metrics changed since the evaluation"):
         check_record(finished.evaluation_record, {"client_metrics": finished.client_metrics[1:]})
 
@@ -211,6 +214,9 @@ def test_a_stage_that_ran_with_other_settings_is_recorded_with_those(finished):
     assert again.settings.federation.rounds == 99
     assert again.evaluation_record["settings"]["federation"]["rounds"] == 3
     assert again.evaluation_record["settings"]["personalization"]["batch_size"] == 10
+    assert again.evaluation_record["settings"]["evaluation"]["methods"] == list(
+        again.settings.personalization.methods
+    )
 
 
 def refused(what, pipeline):

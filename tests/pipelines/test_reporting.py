@@ -15,8 +15,8 @@ from kedro.validation.type_extractor import TypeExtractor
 
 from fedexperts.parameters import EvaluationSettings
 from fedexperts.pipelines.reporting import create_pipeline
-from fedexperts.pipelines.reporting.pipeline import FIGURES, TABLES
-from fedexperts.provenance.record import record
+from fedexperts.pipelines.reporting.pipeline import FIGURES
+from fedexperts.provenance.record import RECORDED_TABLES, record
 
 ROOT = Path(__file__).parents[2]
 SYNTHETIC = runpy.run_path(str(ROOT / "tests" / "evaluation" / "synthetic.py"))
@@ -42,7 +42,7 @@ def finished(tmp_path, monkeypatch):
             "examples",
         )
     }
-    noted = record(results.parameters, {name: inputs[name] for name in TABLES})
+    noted = record(results.parameters, {name: inputs[name] for name in RECORDED_TABLES})
     inputs |= {"evaluation_record": noted}
     inputs |= {"params:device": "cpu", "params:evaluation": results.evaluation, "params:seed": results.seed}
     for name, value in inputs.items():

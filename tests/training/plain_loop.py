@@ -46,16 +46,17 @@ class Loop:
         return parameters_to_vector(self.model.parameters()).detach().clone()
 
     def epoch(self):
-        """Show the model every example once, and return the mean of the batches' losses."""
+        """Show the model every example once, and return the mean of their losses."""
         shuffled = self.stream.permutation(self.rows)
         losses = []
         for start in range(0, len(shuffled), self.batch_size):
             self.optimizer.zero_grad()
-            loss = loss_of(self.model, self.data, shuffled[start : start + self.batch_size])
+            batch = shuffled[start : start + self.batch_size]
+            loss = loss_of(self.model, self.data, batch)
             loss.backward()
             self.optimizer.step()
-            losses.append(loss.item())
-        return sum(losses) / len(losses)
+            losses.append(loss.item() * len(batch))
+        return sum(losses) / len(shuffled)
 
 
 def train(module, weights, data, rows, settings, stream, epochs):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fedexperts.errors import UserError
-from fedexperts.training.device import one_thread, resolve_device
+from fedexperts.training.device import reproducibly, resolve_device
 
 THERE = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
 
@@ -28,7 +28,7 @@ def test_one_thread_is_given_back_even_after_an_error():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(ZeroDivisionError), one_thread():  # noqa: PT012 - the state inside is what counts
+        with pytest.raises(ZeroDivisionError), reproducibly():  # noqa: PT012 - the state inside is what counts
             assert torch.get_num_threads() == 1
             raise ZeroDivisionError
         assert torch.get_num_threads() == 2

@@ -120,3 +120,26 @@ def test_anything_else_takes_the_general_path_and_is_exact(module):
     inputs = (images(2, 9, 7),)
     parameters, expected = draw(module, inputs)
     torch.testing.assert_close(stack(module)(parameters, inputs), expected, rtol=1e-10, atol=1e-10)
+
+
+class Recurrent(nn.Module):
+    """A layer that has no batching rule."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent = nn.GRU(7, 3, batch_first=True)
+
+    def forward(self, values):
+        return self.recurrent(values.flatten(1, 2))[0][:, -1]
+
+
+def test_layers_that_cannot_be_batched_are_computed_one_client_at_a_time():
+    module = Recurrent().double()
+    inputs = (images(2, 9, 7),)
+    parameters, expected = draw(module, inputs)
+    parameters = {name: value.requires_grad_() for name, value in parameters.items()}
+    outputs = stack(module)(parameters, inputs)
+    torch.testing.assert_close(outputs, expected, rtol=1e-10, atol=1e-10)
+    gradients = torch.autograd.grad(outputs[1].sum(), list(parameters.values()))
+    assert all(part[1].abs().sum() > 0 for part in gradients)
+    assert all(part[[0, 2]].abs().sum() == 0 for part in gradients)

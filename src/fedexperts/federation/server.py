@@ -24,6 +24,7 @@ from fedexperts.randomness import generator
 from fedexperts.registry import resolve
 from fedexperts.training.cohort import CohortData, measure_one, train
 from fedexperts.training.stacked import StackedModule
+from fedexperts.training.trial import try_models
 
 if TYPE_CHECKING:
     from fedexperts.federation.clients import OptInClients
@@ -78,7 +79,7 @@ def train_generalist(
     architecture = Architecture(
         model, InputSpec(clients.features.shape[1:], clients.vocabulary), clients.classes
     )
-    architecture.check()
+    try_models(architecture, torch.as_tensor(clients.features[:1], device=device))
     first = initial_parameters(architecture.expert, seed, "federation/initial")
     module = StackedModule(architecture.expert().to(device))
     federation = _federation(clients, module, settings, seed, device)

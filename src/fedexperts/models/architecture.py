@@ -45,14 +45,13 @@ class Architecture:
         """A new gate: one logit, whose sigmoid is the weight of the specialist."""
         return _build(self.settings.gate, self.inputs, 1)
 
-    def check(self) -> None:
-        """Build each model once, so that one that does not suit the data is found before any is trained.
-
-        Raises:
-            UserError: If a model cannot be built for the data.
-        """
-        for build in (self.expert, self.specialist, self.gate):
-            build()
+    def models(self) -> dict[str, tuple[nn.Module, int]]:
+        """A new model of each part, and how many values it has to return, by the setting that names it."""
+        return {
+            "model.expert": (self.expert(), self.classes),
+            "model.specialist": (self.specialist(), self.classes),
+            "model.gate": (self.gate(), 1),
+        }
 
 
 def _build(name: str, inputs: InputSpec, outputs: int) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +36,8 @@ class Partition:
     """Which example belongs to which client and split.
 
     Attributes:
-        clients: One row per client, by ``client_id`` (int64): ``opted_out`` (with all of its data),
+        clients: One row per client, by ``client_id`` (int64): ``opted_out`` (with all of its data; a client
+            that opts out with a part only is not),
             ``unseen`` (in federated training) and ``evaluated`` (personalised and tested), all bool;
             ``train``, ``validation`` and ``local_test``, the sizes of its splits, and ``class_0``,
             ``class_1``, ..., its examples of each class in train and validation together, all int64.
@@ -105,6 +106,10 @@ def partition(
     opt_in = _opt_in(client, split, roles, settings.opt_out_examples, seed)
     if may_opt_in is not None:
         opt_in &= may_opt_in[example]
+
+    # Whoever has nothing left to opt in with has opted out, whichever way that came about.
+    silent = np.bincount(client[opt_in], minlength=settings.clients) == 0
+    roles = replace(roles, opted_out=roles.opted_out | (silent & ~roles.unseen))
 
     by_split[~roles.evaluated, SPLITS.index(LOCAL_TEST)] = 0
     return Partition(

@@ -41,7 +41,7 @@ def draw_roles(settings: PartitionSettings, seed: int) -> Roles:
     """
     clients = settings.clients
     evaluated_count = clients if settings.evaluated_clients is None else settings.evaluated_clients
-    _check(settings, evaluated_count)
+    check_roles(settings)
     everyone = np.ones(clients, dtype=np.bool_)
     evaluated = _draw(evaluated_count, everyone, seed, "evaluated_clients")
     unseen = _draw(settings.unseen_clients, evaluated, seed, "unseen_clients")
@@ -92,8 +92,25 @@ def _rank_within(
     return rank, sizes[group]
 
 
-def _check(settings: PartitionSettings, evaluated: int) -> None:
+def most_opted_in(settings: PartitionSettings) -> int:
+    """Count the clients that can take part in federated training at most, whatever the data is like."""
+    seen = settings.clients - settings.unseen_clients
+    if settings.opt_out_examples == 1.0:
+        return 0
+    return min(
+        seen - int(round_half_up(settings.opt_out * seen)),
+        settings.clients - len(set(settings.opt_out_clients)),
+    )
+
+
+def check_roles(settings: PartitionSettings) -> None:
+    """Refuse more evaluated or unseen clients than there can be, and ids of no client.
+
+    Raises:
+        UserError: If there are not that many clients, or no client of a given id.
+    """
     clients = settings.clients
+    evaluated = clients if settings.evaluated_clients is None else settings.evaluated_clients
     if evaluated > clients:
         raise UserError(
             f"partition.evaluated_clients is {evaluated}, but there are {clients} clients "

@@ -53,11 +53,12 @@ def train_personal_models(
     from fedexperts.personalization.predictions import load_kind
     from fedexperts.personalization.training import train_models
     from fedexperts.pipelines.stages import open_stage
-    from fedexperts.training.device import one_thread
+    from fedexperts.training.device import reproducibly
 
-    with one_thread():
+    with reproducibly():
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
-        noted = plain({"seed": seed, "model": model, "personalization": settings})
+        training = settings.model_dump(exclude={"methods", "constant_weights"})
+        noted = plain({"seed": seed, "model": model, "personalization": training})
         lineage = {**stage.lineage, "settings": json.dumps(noted)}
         return train_models(kind, load_kind(kind), stage.bench, stage.data, settings, seed, lineage)
 

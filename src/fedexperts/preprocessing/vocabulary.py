@@ -40,6 +40,8 @@ def fit(features: NDArray[Any], settings: DataSettings) -> dict[str, Any]:
         UserError: If the features are no texts, or hold no word that is frequent enough.
     """
     _check_texts(features)
+    if len(features) == 0:
+        raise UserError("a vocabulary needs at least one text to be made from: has every client opted out?")
     chosen = settings.vocabulary
     counts: Counter[str] = Counter()
     for text in features:

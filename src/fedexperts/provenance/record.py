@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+RECORDED_TABLES = ("clients", "federation_history", "client_metrics", "gate_weights")
+"""The tables that a report is made from."""
+
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Turn groups of settings into what JSON can hold."""

@@ -183,9 +183,9 @@ class _Cohort:
         weights = torch.as_tensor(steps.weights, device=device, dtype=self.rows.dtype)
         totals = torch.zeros(len(self._own), device=device, dtype=self.rows.dtype)
         for step, live in enumerate(steps.live.tolist()):
-            totals[:live] += self._train_step(rows[step, :live], weights[step, :live])
-        counts = (weights > 0).any(dim=2).sum(dim=0)
-        return totals / counts
+            examples = (weights[step, :live] > 0).sum(dim=1)
+            totals[:live] += self._train_step(rows[step, :live], weights[step, :live]) * examples
+        return totals / (weights > 0).sum(dim=(0, 2))
 
     def _train_step(self, rows: Tensor, weights: Tensor) -> Tensor:
         inputs, labels = self._data.batch(rows)

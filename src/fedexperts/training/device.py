@@ -32,15 +32,16 @@ def resolve_device(name: str) -> torch.device:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread for a while.
+def reproducibly() -> Iterator[None]:
+    """Compute so that the same run gives the same bits again, for a while.
 
-    The matrices of a client are too small to share out: more threads cost more than they bring, and the same
-    number of threads everywhere gives the same bits everywhere.
+    On the CPU that takes the same number of threads, and one is best: the matrices of a client are too small
+    to share out. On a GPU it takes deterministic convolutions in full precision.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
+            yield
     finally:
         torch.set_num_threads(before)

@@ -3,7 +3,7 @@
 The fast path keeps images as ``[batch, clients * channels, height, width]`` with the channels last in memory:
 a convolution of all clients is then one grouped convolution, and pooling and activations run over all
 clients' channels as if they were one image's. Dense layers are one batched matrix product. Everything else
-goes through ``torch.func.vmap``, which is exact for any module and somewhat slower.
+goes through ``torch.func.vmap``, somewhat slower, or one client at a time where that does not know a layer.
 """
 
 from __future__ import annotations
@@ -83,7 +83,24 @@ def _general(module: nn.Module) -> Forward:
         outputs: Tensor = functional_call(module, dict(parameters), inputs)
         return outputs
 
-    return vmap(one)
+    together = vmap(one)
+
+    def one_by_one(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        clients = range(len(inputs[0]))
+        own = ({name: value[client] for name, value in parameters.items()} for client in clients)
+        batches = (tuple(part[client] for part in inputs) for client in clients)
+        return torch.stack([one(*client) for client in zip(own, batches, strict=True)])
+
+    def forward(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+        try:
+            return together(parameters, inputs)
+        except RuntimeError as error:
+            # Some layers of torch, its recurrent ones among them, can only be computed one client at a time.
+            if "batching rule" not in str(error).lower():
+                raise
+            return one_by_one(parameters, inputs)
+
+    return forward
 
 
 def _mixture(specialist: Forward, gate: Forward) -> Forward:

@@ -13,7 +13,10 @@ from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.parameters import EvaluationSettings, ModelSettings, PersonalizationSettings
 from fedexperts.personalization.registry import KINDS, needed_kinds
 from fedexperts.provenance.lineage import check_lineage
-from fedexperts.provenance.record import combine, plain, record
+from fedexperts.provenance.record import combine, record
+
+AT_EVALUATION = {"methods", "constant_weights"}
+"""Settings of personalisation that matter when methods are evaluated, and not when models are trained."""
 
 
 def evaluate_clients(
@@ -32,9 +35,9 @@ def evaluate_clients(
     from fedexperts.personalization.gates import measure_gates
     from fedexperts.personalization.predictions import predict_all
     from fedexperts.pipelines.stages import open_stage
-    from fedexperts.training.device import one_thread
+    from fedexperts.training.device import reproducibly
 
-    with one_thread():
+    with reproducibly():
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
         needed = needed_kinds(settings.methods)
         for kind in sorted(needed):
@@ -75,7 +78,10 @@ def record_evaluation(
     stages = {
         "partition": partition_settings,
         **{name: json.loads(lineage["settings"]) for name, lineage in trained.items()},
-        "evaluation": plain({"evaluation": evaluation, "seed": seed}),
+        "evaluation": {
+            "seed": seed,
+            "evaluation": evaluation.model_dump() | settings.model_dump(mode="json", include=AT_EVALUATION),
+        },
     }
     tables = {
         "clients": clients,

@@ -7,8 +7,7 @@ from kedro.pipeline import Pipeline, node
 from fedexperts.personalization.registry import KINDS
 from fedexperts.pipelines.evaluation.nodes import evaluate_clients, record_evaluation
 from fedexperts.pipelines.personal_models import INPUTS
-
-RECORDED = ("clients", "federation_history", "client_metrics", "gate_weights")
+from fedexperts.provenance.record import RECORDED_TABLES
 
 
 def create_pipeline() -> Pipeline:
@@ -24,7 +23,7 @@ def create_pipeline() -> Pipeline:
             node(
                 record_evaluation,
                 inputs={
-                    **{name: name for name in RECORDED},
+                    **{name: name for name in RECORDED_TABLES},
                     "partition_settings": "partition_settings",
                     "generalist": "generalist",
                     "settings": "params:personalization",

@@ -27,7 +27,7 @@ def train_generalist(
 ) -> tuple[GeneralistWeights, pd.DataFrame]:
     """Train the generalist with federated averaging, and keep the best validated model."""
     from fedexperts.federation import server
-    from fedexperts.training.device import one_thread, resolve_device
+    from fedexperts.training.device import reproducibly, resolve_device
 
-    with one_thread():
+    with reproducibly():
         return server.train_generalist(clients, model, settings, seed, resolve_device(device))

@@ -20,10 +20,11 @@ else:  # Kedro resolves the annotations of every node before a run.
 
 
 def describe_environment(device: str) -> dict[str, str]:
-    """Note what the run was made with: versions, commit, machine."""
+    """Note what the report is made with: versions, commit, machine."""
     from fedexperts.provenance import environment
+    from fedexperts.training.device import resolve_device
 
-    return environment.describe_environment(device)
+    return environment.describe_environment(str(resolve_device(device)))
 
 
 def check_results(record: dict[str, Any], **tables: DataFrame) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node
 
 from fedexperts.pipelines.reporting import nodes
+from fedexperts.provenance.record import RECORDED_TABLES
 
 FIGURES = ("accuracy_tradeoff", "validation_curve", "client_accuracy", "gate_weight", "class_mix")
-
-TABLES = ("clients", "federation_history", "client_metrics", "gate_weights")
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -18,7 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
             node(nodes.describe_environment, "params:device", "environment", name="describe_environment"),
             node(
                 nodes.check_results,
-                {"record": "evaluation_record", **{name: name for name in TABLES}},
+                {"record": "evaluation_record", **{name: name for name in RECORDED_TABLES}},
                 "run_settings",
                 name="check_results",
             ),

@@ -1,0 +1,47 @@
+"""A trial of every model before any training, so that one that cannot work is found at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from fedexperts.errors import UserError
+from fedexperts.training.stacked import StackedModule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fedexperts.models.architecture import Architecture
+
+EXAMPLES = 2
+
+
+def try_models(architecture: Architecture, features: Tensor) -> None:
+    """Push two examples forward and backward through each model.
+
+    Args:
+        architecture: The models.
+        features: ``[examples, ...]``, on the device to train on; at least one.
+
+    Raises:
+        UserError: If a model cannot be built for the data, cannot be computed, or returns something else than
+            the values that are asked for; the message names the setting.
+    """
+    batch = features[[0] * EXAMPLES]
+    for setting, (module, values) in architecture.models().items():
+        module.to(features.device)
+        stacked = StackedModule(module)
+        row = stacked.rows({name: value.detach()[None] for name, value in module.named_parameters()})
+        try:
+            outputs = stacked(row.requires_grad_(), (batch[None],))
+            torch.autograd.grad(outputs.sum(), row)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise UserError(
+                f"{setting} cannot be trained on examples of the shape {list(features.shape[1:])}: {error}"
+            ) from error
+        if outputs.shape != (1, EXAMPLES, values):
+            raise UserError(
+                f"{setting} must return {values} values for each example, [{EXAMPLES}, {values}] for "
+                f"{EXAMPLES} of them, but it returned {list(outputs.shape[1:])}"
+            )
