@@ -203,6 +203,19 @@ def test_a_cohort_larger_than_the_opted_in_clients_is_refused(project: Project) 
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_the_parallel_runner_gives_the_same_bits(project: Project, finished_project: Project) -> None:
+    project.run("--runner", "ParallelRunner")
+    for file in (("06_models", "mixtures.safetensors"), ("07_model_output", "client_metrics.parquet")):
+        assert project.latest(*file).read_bytes() == finished_project.latest(*file).read_bytes()
+
+
+def test_the_thread_runner_is_refused(project: Project) -> None:
+    result = project.kedro("run", "--env", "test", "--runner", "ThreadRunner")
+    assert result.returncode == 1
+    assert "use --runner SequentialRunner" in result.stderr
+    assert not (project.path / "data").exists()
+
+
 def test_only_the_models_that_the_methods_need_are_trained(project: Project) -> None:
     result = project.run("--params", "personalization.methods=[local]")
     assert re.search(r"^ local +\d", result.stdout, flags=re.MULTILINE)

@@ -53,6 +53,15 @@ class ParameterHooks:
                 "catalog, which reads the data; set `data_path` in globals.yml, or use --params data.path=..."
             )
 
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Refuse a runner whose threads would share torch's random state."""
+        if "ThreadRunner" in str(run_params["runner"]):
+            raise UserError(
+                "ThreadRunner would give other results in every run, since its threads share torch's random "
+                "state; use --runner SequentialRunner (the default) or --runner ParallelRunner"
+            )
+
 
 class ManifestHooks:
     """Writes the manifest of every run that stored something."""
