@@ -94,7 +94,8 @@ def train_generalist(
                 if entry["validation_loss"] < best_loss:
                     best, best_loss = weights, entry["validation_loss"]
             history.append(entry)
-            report(round_number, f"loss {entry['train_loss']:.3f}, best validation {best_loss:.3f}")
+            so_far = f"best validation {best_loss:.3f}" if math.isfinite(best_loss) else "not validated yet"
+            report(round_number, f"loss {entry['train_loss']:.3f}, {so_far}")
     if not math.isfinite(best_loss):
         raise UserError(
             f"federated training diverged: its validation loss was never finite in {settings.rounds} rounds; "
