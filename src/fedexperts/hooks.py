@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from kedro.framework.hooks import hook_impl
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
-
-logger = logging.getLogger(__name__)
 
 COLUMNS = 100
 

@@ -6,7 +6,7 @@ place.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -64,6 +64,9 @@ class FederationSettings(Settings):
         )
 
 
+AT_EVALUATION = ("methods", "constant_weights")
+
+
 class PersonalizationSettings(Settings):
     """What every client trains for itself."""
 
@@ -75,6 +78,16 @@ class PersonalizationSettings(Settings):
     learning_rate: PositiveFloat
     local_learning_rate: PositiveFloat
     constant_weights: Annotated[int, Field(ge=2)]
+
+    @property
+    def at_training(self) -> dict[str, Any]:
+        """The settings that matter when models are trained, in a form that JSON can hold."""
+        return self.model_dump(mode="json", exclude=set(AT_EVALUATION))
+
+    @property
+    def at_evaluation(self) -> dict[str, Any]:
+        """The settings that matter when methods are evaluated, in a form that JSON can hold."""
+        return self.model_dump(mode="json", include=set(AT_EVALUATION))
 
     def local_training(self, learning_rate: float) -> OptimizerSettings:
         """How one personal model trains, at its own learning rate."""

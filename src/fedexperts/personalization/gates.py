@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fedexperts.personalization.mixture import gate_weights
+from fedexperts.personalization.mixture import gates_of
+from fedexperts.personalization.training import compute
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,12 +47,14 @@ def measure_gates(bench: Workbench, data: PersonalData, mixtures: ClientWeights)
         ``test_set`` (``local`` or ``global``), ``class_group`` (``majority`` or ``minority``), ``n`` examples
         and ``mean_weight``, the mean of h(x).
     """
+    gate, parameters = bench.stacked(bench.architecture.gate()), gates_of(mixtures)
     rows = []
     for position, client in enumerate(data.client_ids if len(mixtures) else ()):
         majority = majority_classes(data.labels[data.train[position]], data.classes)
         tests = {"local": data.local_test[position], "global": data.global_test}
         for test_set, examples in tests.items():
-            weights = gate_weights(bench, mixtures, position, examples).cpu().numpy()
+            logits = compute(gate, parameters, position, (bench.features[examples],))
+            weights = logits[:, 0].sigmoid().cpu().numpy()
             in_majority = majority[data.labels[examples]]
             for group, chosen in (("majority", in_majority), ("minority", ~in_majority)):
                 if chosen.any():

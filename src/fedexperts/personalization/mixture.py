@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.mixture import Mixture
 from fedexperts.personalization import finetuning
-from fedexperts.training.cohort import outputs
-from fedexperts.training.stacked import StackedModule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from fedexperts.models.weights import ClientWeights
     from fedexperts.parameters import PersonalizationSettings
-    from fedexperts.personalization.training import Workbench
 
 GATE = "gate."
 
@@ -55,24 +51,7 @@ def learning_rate(settings: PersonalizationSettings) -> float:
     return settings.learning_rate
 
 
-def gate_weights(bench: Workbench, weights: ClientWeights, position: int, rows: np.ndarray) -> Tensor:
-    """The weight ``h(x)`` that one client's gate gives its specialist.
-
-    Args:
-        bench: What to compute with.
-        weights: The mixtures of all clients.
-        position: Which client's.
-        rows: ``[examples]``: which examples.
-
-    Returns:
-        ``[examples]``, each between 0 and 1.
-    """
-    device = bench.features.device
-    gate = StackedModule(bench.architecture.gate().to(device))
-    one = {
-        name.removeprefix(GATE): torch.as_tensor(value[position], device=device)[None]
-        for name, value in weights.parameters.items()
-        if name.startswith(GATE)
-    }
-    features = bench.features[torch.as_tensor(rows, device=device)]
-    return outputs(gate, gate.rows(one)[0], (features,))[:, 0].sigmoid()
+def gates_of(weights: ClientWeights) -> dict[str, NDArray[np.generic]]:
+    """The gates of the mixtures alone, by the names that their parameters have in a gate."""
+    named = weights.parameters.items()
+    return {name.removeprefix(GATE): value for name, value in named if name.startswith(GATE)}

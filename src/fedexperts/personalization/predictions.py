@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fedexperts.personalization.outputs import Method, Outputs
 from fedexperts.personalization.registry import KINDS, METHODS, chosen_methods, needed_kinds
-from fedexperts.personalization.training import predict
+from fedexperts.personalization.training import compute
 from fedexperts.registry import resolve
 
 if TYPE_CHECKING:
@@ -73,15 +73,19 @@ def predict_all(
     names = chosen_methods(settings.methods)
     methods = {name: load_method(name) for name in names}
     kinds = {name: load_kind(name) for name in sorted(needed_kinds(names))}
+    modules = {name: bench.stacked(kind.module(bench.architecture)) for name, kind in kinds.items()}
+
+    def predict(name: str, position: int, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        inputs = kinds[name].inputs(bench.features[rows], bench.generalist_log_probs[rows])
+        predicted = compute(modules[name], models[name].parameters, position, inputs)
+        log_probs: NDArray[np.floating] = predicted.log_softmax(dim=-1).cpu().numpy()
+        return log_probs
 
     def outputs(position: int, rows: NDArray[np.int64]) -> Outputs:
         return Outputs(
             labels=data.labels[rows],
             generalist=bench.generalist_log_probs[rows].cpu().numpy(),
-            personal={
-                name: predict(kind, bench, models[name], position, rows).cpu().numpy()
-                for name, kind in kinds.items()
-            },
+            personal={name: predict(name, position, rows) for name in kinds},
         )
 
     for position in range(len(data.client_ids)):

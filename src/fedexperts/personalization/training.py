@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from fedexperts.training.stacked import StackedModule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
     from torch import nn
 
     from fedexperts.models.architecture import Architecture
@@ -62,6 +63,10 @@ class Workbench:
     labels: Tensor
     generalist_log_probs: Tensor
 
+    def stacked(self, module: nn.Module) -> StackedModule:
+        """Make a module ready to be computed here."""
+        return StackedModule(module.to(self.features.device))
+
 
 def prepare(
     data: PersonalData, generalist: GeneralistWeights, architecture: Architecture, device: torch.device
@@ -100,7 +105,7 @@ def train_models(
         seed: The seed of the run.
         lineage: What the models are trained on, to be stored with them.
     """
-    module = StackedModule(kind.module(bench.architecture).to(bench.features.device))
+    module = bench.stacked(kind.module(bench.architecture))
     starts = [kind.start(bench.architecture, bench.generalist, client, seed) for client in data.client_ids]
     stacked = {key: torch.stack([start[key] for start in starts]) for key in starts[0]}
     inputs = kind.inputs(bench.features, bench.generalist_log_probs)
@@ -124,25 +129,20 @@ def train_models(
     )
 
 
-def predict(kind: Kind, bench: Workbench, weights: ClientWeights, position: int, rows: np.ndarray) -> Tensor:
-    """Let one client's model look at some examples.
+def compute(
+    module: StackedModule, parameters: Mapping[str, NDArray[Any]], position: int, inputs: tuple[Tensor, ...]
+) -> Tensor:
+    """Compute one client's model on some examples.
 
     Args:
-        kind: The kind of model.
-        bench: What to compute with.
-        weights: The models of all clients.
+        module: The architecture.
+        parameters: The models of all clients, ``[clients, *shape]`` by parameter name.
         position: Which client's model.
-        rows: ``[examples]``: which examples.
+        inputs: What the module takes, each ``[examples, ...]``.
 
     Returns:
-        Log-probabilities, ``[examples, classes]``.
+        ``[examples, ...]``.
     """
-    device = bench.features.device
-    module = StackedModule(kind.module(bench.architecture).to(device))
-    one = {
-        key: torch.as_tensor(value[position], device=device)[None]
-        for key, value in weights.parameters.items()
-    }
-    where = torch.as_tensor(rows, device=device)
-    inputs = kind.inputs(bench.features[where], bench.generalist_log_probs[where])
-    return outputs(module, module.rows(one)[0], inputs).log_softmax(dim=-1)
+    device = inputs[0].device
+    own = {key: torch.as_tensor(value[position], device=device)[None] for key, value in parameters.items()}
+    return outputs(module, module.rows(own)[0], inputs)

@@ -57,8 +57,7 @@ def train_personal_models(
 
     with reproducibly():
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
-        training = settings.model_dump(exclude={"methods", "constant_weights"})
-        noted = plain({"seed": seed, "model": model, "personalization": training})
+        noted = plain({"seed": seed, "model": model, "personalization": settings.at_training})
         lineage = {**stage.lineage, "settings": json.dumps(noted)}
         return train_models(kind, load_kind(kind), stage.bench, stage.data, settings, seed, lineage)
 

@@ -155,7 +155,7 @@ def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this man
 
 
 class _Cohort:
-    """The clients in training, longest first, with their optimiser."""
+    """The clients in training, longest first, with their optimiser; it changes the rows it is given."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _Cohort:
         settings: OptimizerSettings,
         streams: Sequence[np.random.Generator],
     ) -> None:
-        self.rows = rows.clone()
+        self.rows = rows
         self._module = module
         self._data = data
         self._batch_size = settings.batch_size
@@ -201,7 +201,7 @@ class _Cohort:
 
     def keep(self, positions: Sequence[int]) -> None:
         """Go on with some of the clients only."""
-        self.rows = self.rows[list(positions)].clone()
+        self.rows = self.rows[list(positions)]
         self._data = self._data.only(positions)
         self._streams = [self._streams[position] for position in positions]
         self._own = [self._own[position] for position in positions]

@@ -15,9 +15,6 @@ from fedexperts.personalization.registry import KINDS, needed_kinds
 from fedexperts.provenance.lineage import check_lineage
 from fedexperts.provenance.record import combine, record
 
-AT_EVALUATION = {"methods", "constant_weights"}
-"""Settings of personalisation that matter when methods are evaluated, and not when models are trained."""
-
 
 def evaluate_clients(
     examples: Examples,
@@ -80,7 +77,7 @@ def record_evaluation(
         **{name: json.loads(lineage["settings"]) for name, lineage in trained.items()},
         "evaluation": {
             "seed": seed,
-            "evaluation": evaluation.model_dump() | settings.model_dump(mode="json", include=AT_EVALUATION),
+            "evaluation": evaluation.model_dump() | settings.at_evaluation,
         },
     }
     tables = {
