@@ -6,6 +6,7 @@ Load it with ``runpy.run_path``: under ``--import-mode=importlib`` the folder of
 from __future__ import annotations
 
 import copy
+import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,17 +24,27 @@ from fedexperts.models.mixture import Mixture
 from fedexperts.parameters import ModelSettings, OptimizerSettings, Parameters
 from fedexperts.partitioning import partition
 from fedexperts.preprocessing import fit
-from fedexperts.training.cohort import CohortData
+from fedexperts.storage.checkpoints import Checkpoints
+from fedexperts.training.data import CohortData
+from fedexperts.training.engine import Engine
 from fedexperts.training.stacked import StackedModule
 
 torch.set_num_threads(1)
 
 CONF = Path(__file__).parents[1] / "conf"
 CPU = torch.device("cpu")
+ENGINE = Engine(CPU)
+
+
+def checkpoints(folder=None, **options):
+    """A folder for unfinished work; one of its own unless it is given."""
+    return Checkpoints(Path(folder or tempfile.mkdtemp()), **{"owner": "a test", **options})
+
 
 TINY = {
     "seed": 3,
     "device": "cpu",
+    "engine.workers": 1,
     "partition.clients": 5,
     "partition.alpha": 1.0,
     "partition.global_test_size": 15,

@@ -27,7 +27,17 @@ STAGES = (
     "evaluation",
     "reporting",
 )
-METHODS = ["fedavg", "local", "finetuned", "mixture", "average", "constant", "oracle"]
+METHODS = [
+    "fedavg",
+    "local",
+    "finetuned",
+    "mixture",
+    "density_ratio",
+    "prior_shift",
+    "average",
+    "constant",
+    "oracle",
+]
 FILES = {
     "05_model_input": ("clients.parquet", "assignments.parquet", "preprocessing.json"),
     "06_models": (
@@ -69,7 +79,17 @@ def test_a_full_run_prints_the_comparison_and_says_where_the_report_is(project: 
 
 def test_metrics_have_a_row_per_client_method_and_test_set(finished_project: Project) -> None:
     metrics = pd.read_parquet(finished_project.latest("07_model_output", "client_metrics.parquet"))
-    columns = ["client_id", "opted_out", "method", "test_set", "n", "accuracy", "loss", "ece"]
+    columns = [
+        "client_id",
+        "opted_out",
+        "method",
+        "calibrated",
+        "test_set",
+        "n",
+        "accuracy",
+        "loss",
+        "ece",
+    ]
     assert list(metrics.columns)[: len(columns)] == columns
     assert len(metrics) == 6 * len(METHODS) * 2
     assert not metrics.duplicated(["client_id", "method", "test_set"]).any()
@@ -149,7 +169,8 @@ def test_the_manifest_names_what_was_read_and_written(copied: Project) -> None:
     second = json.loads(copied.latest("08_reporting", "run_manifest.json").read_text())
     assert first["loaded_versions"] == {}
     assert second["loaded_versions"]["mixtures"] == first["saved_versions"]["mixtures"]
-    assert set(second["saved_versions"]) == {"client_metrics", "gate_weights", "evaluation_record"}
+    saved = {"client_metrics", "gate_weights", "frontier", "evaluation_record"}
+    assert set(second["saved_versions"]) == saved
     assert second["seed"] == 0
     assert second["parameters"]["partition"]["clients"] == 6
     assert second["environment"]["device"] in {"cpu", "cuda:0", "cuda"}
@@ -222,6 +243,33 @@ def test_only_the_models_that_the_methods_need_are_trained(project: Project) -> 
     metrics = pd.read_parquet(project.latest("07_model_output", "client_metrics.parquet"))
     assert list(metrics["method"].unique()) == ["fedavg", "local"]
     assert project.latest("06_models", "mixtures.safetensors").stat().st_size < 1000
+
+
+def test_methods_are_evaluated_with_a_calibrated_generalist_and_moved_dials_without_training(
+    copied: Project,
+) -> None:
+    file = copied.path / "conf/test/parameters.yml"
+    chosen = "\n  calibration: auto\n  methods: [finetuned, mixture, wise_ft]\n"
+    text = file.read_text().replace("\npersonalization:\n", f"\npersonalization:{chosen}")
+    file.write_text(text.replace("\nevaluation:\n", "\nevaluation:\n  frontier: true\n"))
+    result = copied.run("--pipelines", "evaluation,reporting")
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    shown = [line.split("  ")[0] for line in lines if re.match(r"[a-z+ _]+  +\d", line)]
+    assert shown == [
+        "fedavg",
+        "+ calibrated",
+        "finetuned",
+        "mixture",
+        "+ calibrated",
+        "wise_ft",
+        "+ calibrated",
+    ]
+    frontier = pd.read_parquet(copied.latest("07_model_output", "frontier.parquet"))
+    assert set(frontier["method"]) == {"mixture", "wise_ft"}
+    assert set(frontier["calibrated"]) == {False, True}
+    report = copied.latest("08_reporting", "report.html").read_text()
+    assert "Mixture, calibrated" in report
+    assert "No dial was moved" not in report
 
 
 def test_knowing_the_pipelines_does_not_load_torch() -> None:

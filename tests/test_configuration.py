@@ -99,7 +99,11 @@ def test_an_unknown_key_at_the_top_is_told_too():
         ("federation.learning_rate", float("nan"), "nan cannot be used; input should be a finite number"),
         ("federation.optimizer", "adamm", "'adamm' cannot be used; input should be 'adam', 'adamw' or 'sgd'"),
         ("partition.opt_out", 1.5, "1.5 cannot be used; input should be less than or equal to 1"),
-        ("partition.validation_size", 1.5, "1.5 cannot be used; input should be less than 1"),
+        (
+            "partition.validation_size",
+            1.5,
+            "1.5 cannot be used; input should be a valid integer, or input should be less than 1",
+        ),
         ("partition.opt_out_clients", [2, -1], "-1 cannot be used; input should be greater than"),
         ("personalization.methods", [], "[] cannot be used; tuple should have at least 1 item"),
         ("evaluation.confidence", 1.0, "1.0 cannot be used; input should be less than 1"),
@@ -119,10 +123,10 @@ def test_a_value_that_cannot_be_used_is_told_once_with_file_and_reason(key, valu
         ("partition.validation_size", 20),
         ("partition.validation_size", 0.2),
         ("partition.opt_out_clients", [0, 3]),
-        ("model.expert", "my.models:Net"),
+        ("model.expert", "torch.nn:Linear"),
         ("model.specialist", "mlp"),
-        ("partition.scheme", "my.schemes:allocate"),
-        ("federation.aggregation", "my.rules:median"),
+        ("partition.scheme", "fedexperts.partitioning.iid:allocate"),
+        ("federation.aggregation", "fedexperts.federation.aggregation:weighted_average"),
     ],
 )
 def test_values_that_can_be_used_pass(key, value):
@@ -289,3 +293,47 @@ def test_a_file_outside_the_project_is_named_in_full(folders, tmp_path_factory):
 def test_a_partition_that_no_data_could_meet_is_told_beforehand(changes, words):
     lines = problems({"partition.clients": 30, **changes})
     assert any(words in line for line in lines)
+
+
+def test_interpolating_weights_needs_one_architecture():
+    methods = ["finetuned", "wise_ft"]
+    assert check({"personalization.methods": methods, "model.specialist": "small_cnn"})
+    (line,) = problems({"personalization.methods": methods, "model.specialist": "mlp"})
+    assert line.startswith(f"{FILES['personalization']}: personalization.methods: 'wise_ft' goes from")
+    assert "model.specialist is 'mlp'" in line
+
+
+@pytest.mark.parametrize(
+    ("source", "preprocessing", "fine"),
+    [
+        ("none", "standardize", True),
+        ("auto", "standardize", True),
+        ("lowfreq", "standardize", True),
+        ("random_tokens", "standardize", False),
+        ("auto", "vocabulary", True),
+        ("zipf_tokens", "vocabulary", True),
+        ("lowfreq", "vocabulary", False),
+    ],
+)
+def test_what_a_generalist_is_calibrated_with_suits_the_data(source, preprocessing, fine):
+    changes = {"personalization.calibration": source, "data.preprocessing": preprocessing}
+    if preprocessing == "vocabulary":
+        changes |= {"model.expert": "bilstm", "model.gate": "bilstm"}
+    if fine:
+        assert check(changes)
+        return
+    (line,) = problems(changes)
+    assert line.startswith(f"{FILES['personalization']}: personalization.calibration: {source!r} makes ")
+
+
+def test_a_misspelt_calibration_is_told_with_the_nearest_name():
+    (line,) = problems({"personalization.calibration": "lowfrek"})
+    assert "there is no calibration 'lowfrek'. Did you mean 'lowfreq'?" in line
+
+
+def test_a_frontier_needs_the_specialist_that_losses_are_measured_against():
+    changes = {"evaluation.frontier": True, "personalization.methods": ["constant"]}
+    (line,) = problems(changes)
+    assert line.startswith(f"{FILES['evaluation']}: evaluation.frontier: ")
+    assert "finetuned" in line
+    assert check({**changes, "personalization.methods": ["constant", "finetuned"]})

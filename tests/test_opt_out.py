@@ -25,6 +25,7 @@ from fedexperts.personalization.training import prepare
 from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, partition_clients
 from fedexperts.pipelines.federated_training.nodes import select_opt_in_clients, train_generalist
 from fedexperts.settings import CONFIG_LOADER_ARGS
+from fedexperts.storage.checkpoints import Checkpoints
 
 ROUTES = {
     "by fraction of clients": {"opt_out": 0.5},
@@ -51,7 +52,15 @@ def federate(
     """Do all that the federation does with the examples, and store its model."""
     preprocessing = fit_preprocessing(examples, assignments, settings.data)
     clients = select_opt_in_clients(examples, assignments, preprocessing)
-    generalist, history = train_generalist(clients, settings.model, settings.federation, settings.seed, "cpu")
+    generalist, history = train_generalist(
+        clients,
+        settings.model,
+        settings.federation,
+        settings.seed,
+        "cpu",
+        settings.engine,
+        Checkpoints(file.with_suffix(".unfinished"), owner="a test", resume="never"),
+    )
     SafetensorsDataset(filepath=file, content="fedexperts.models.weights:GeneralistWeights").save(generalist)
     return file.read_bytes(), history, preprocessing
 
@@ -130,7 +139,9 @@ def test_the_federation_never_touches_opted_out_data(digits: Examples, tmp_path:
         select_personal(guarded, clients, assignments, preprocessing)
 
 
-def test_membership_of_opted_out_examples_cannot_be_inferred_from_the_generalist(digits: Examples) -> None:
+def test_membership_of_opted_out_examples_cannot_be_inferred_from_the_generalist(
+    digits: Examples, tmp_path: Path
+) -> None:
     """An attack by loss (Yeom et al., arXiv:1709.01604) finds opted-in examples, and no others."""
     settings = read_parameters(
         partition={"scheme": "iid", "opt_out_examples": 0.7, "global_test_size": 600},
@@ -140,7 +151,15 @@ def test_membership_of_opted_out_examples_cannot_be_inferred_from_the_generalist
     clients, assignments = partition_clients(digits, settings.partition, settings.seed)
     preprocessing = fit_preprocessing(digits, assignments, settings.data)
     opt_in = select_opt_in(digits, assignments, preprocessing)
-    generalist, _ = train_generalist(opt_in, settings.model, settings.federation, settings.seed, "cpu")
+    generalist, _ = train_generalist(
+        opt_in,
+        settings.model,
+        settings.federation,
+        settings.seed,
+        "cpu",
+        settings.engine,
+        Checkpoints(tmp_path, owner="a test"),
+    )
     data = select_personal(digits, clients, assignments, preprocessing)
     architecture = Architecture(settings.model, InputSpec(data.features.shape[1:]), data.classes)
     bench = prepare(data, generalist, architecture, torch.device("cpu"))

@@ -1,17 +1,25 @@
-"""The project's own face of ``kedro run``: a user's mistake is told in words, not in a traceback."""
+"""The project's own face of ``kedro run``: what stops it is told in words, not in a traceback."""
 
 from __future__ import annotations
 
+import copy
 import functools
+import os
+from pathlib import Path
 from typing import Any
 
 import click
-from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import KedroCliError
-from kedro.io.core import VersionNotFoundError
+from kedro.framework.project import settings
+from kedro.framework.startup import ProjectMetadata
+from kedro.utils import load_obj
 
+from fedexperts import interruption
+from fedexperts.commands.experiment import experiment
+from fedexperts.commands.mistakes import tell
+from fedexperts.commands.overrides import parse_overrides
 from fedexperts.errors import UserError
+from fedexperts.parameters.files import KINDS, find_files, read_files
 
 
 @click.group(name="fedexperts")
@@ -19,34 +27,66 @@ def cli() -> None:
     """Commands of this project."""
 
 
-def _mistake_behind(error: BaseException) -> str | None:
-    """Put into words what the user can mend, if that is what stopped the run."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, UserError):
-        found = found.__cause__ or found.__context__
-    if found is not None:
-        return str(found)
-    if isinstance(error, MissingConfigException):
-        return f"{error}\nThe environments, for --env, are the folders in conf/."
-    if isinstance(error, VersionNotFoundError):
-        return f"{error}\nAn earlier pipeline makes it: run that one first, or all of them with `kedro run`."
-    if isinstance(error, ValueError) and "Failed to find the pipeline" in str(error):
-        return f"{error}\n`kedro registry list` names all pipelines."
-    return None
-
-
 @functools.wraps(kedro_run.callback or kedro_run)
-def _run(**options: Any) -> Any:  # noqa: ANN401 - passed on as it is
+@click.pass_context
+def _run(context: click.Context, /, *, verbose: bool, **options: Any) -> Any:  # noqa: ANN401 - passed on as it is
+    metadata = context.find_object(ProjectMetadata)
+    project = metadata.project_path if metadata else Path.cwd()
+    files: list[tuple[str, dict[Any, Any]]] = []
     try:
-        return kedro_run.callback(**options)  # type: ignore[misc]
+        files = read_files(project, _files_of_configuration(project, options))
+        _check_runner(options["runner"])
+        with interruption.heeded():
+            return kedro_run.callback(**options)  # type: ignore[misc]
+    except interruption.Interrupted as stopped:
+        click.echo("Stopped. The same command goes on from here.", err=True)
+        context.exit(128 + stopped.signal)
+    except click.ClickException:
+        raise
     except Exception as error:
-        mistake = _mistake_behind(error)
-        if mistake is None or KedroCliError.VERBOSE_ERROR:
+        if verbose:
             raise
-        raise click.ClickException(mistake) from error
+        raise click.ClickException(tell(error, project, files)) from error
+
+
+def _files_of_configuration(project: Path, options: dict[str, Any]) -> list[Path]:
+    """The files that Kedro is going to read, those that win first."""
+    conf = project / (options["conf_source"] or settings.CONF_SOURCE)
+    arguments = settings.CONFIG_LOADER_ARGS
+    env = options["env"] or os.environ.get("KEDRO_ENV") or arguments["default_run_env"]
+    folders = (conf / env, conf / arguments["base_env"])
+    return [file for folder in folders for kind in KINDS for file in find_files(folder, kind)]
+
+
+def _check_runner(name: str | None) -> None:
+    """Refuse a runner that there is not.
+
+    Raises:
+        UserError: If there is none of that name.
+    """
+    try:
+        load_obj(name or "SequentialRunner", "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"there is no runner {name!r} ({error}); use --runner SequentialRunner (the default) or "
+            "--runner ParallelRunner"
+        ) from error
+
+
+def _options() -> list[click.Parameter]:
+    """Those of ``kedro run``, with lists allowed in ``--params``, and ``--verbose`` besides."""
+    options = [copy.copy(option) for option in kedro_run.params]
+    for option in options:
+        if option.name == "params":
+            option.callback = parse_overrides
+    verbose = click.Option(
+        ["--verbose", "-v"], is_flag=True, help="Show the traceback of whatever goes wrong."
+    )
+    return [*options, verbose]
 
 
 run = click.Command(
-    name="run", callback=_run, params=kedro_run.params, help=kedro_run.help, short_help=kedro_run.short_help
+    name="run", callback=_run, params=_options(), help=kedro_run.help, short_help=kedro_run.short_help
 )
 cli.add_command(run)
+cli.add_command(experiment)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 from kedro.framework.hooks import hook_impl
 from kedro.io.core import AbstractVersionedDataset
 from rich.console import Console
 
+from fedexperts import interruption
 from fedexperts.configuration import Origins, check_parameters
+from fedexperts.datasets.files import WholeFiles
 from fedexperts.errors import UserError
 from fedexperts.provenance.manifest import build_manifest
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
+
+    from fedexperts.datasets.checkpoints import CheckpointsDataset
 
 COLUMNS = 100
 
@@ -58,6 +63,41 @@ class ParameterHooks:
                 "ThreadRunner would give other results in every run, since its threads share torch's random "
                 "state; use --runner SequentialRunner (the default) or --runner ParallelRunner"
             )
+
+
+class WholeFileHooks:
+    """Keeps half a file from ever standing where a whole one is looked for."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Let what is stored appear only once it is written, as the safetensors files do anyway."""
+        for name in (*pipeline.all_outputs(), "run_manifest"):
+            dataset: Any = catalog.get(name)
+            # Kedro's datasets have no public way to be given a file system.
+            if getattr(dataset, "_protocol", None) == "file" and hasattr(dataset, "_fs"):
+                dataset._fs = WholeFiles()  # noqa: SLF001
+
+
+class CheckpointHooks:
+    """Gives a run its unfinished work, and clears it away when the run has ended well."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Let the run go on from what an interrupted one has left."""
+        if "checkpoints" in pipeline.inputs():
+            checkpoints = cast("CheckpointsDataset", catalog.get("checkpoints"))
+            checkpoints.begin(uuid.uuid4().hex, catalog.load("params:resume"))
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Remove what nobody needs any more."""
+        if "checkpoints" in pipeline.inputs():
+            catalog.load("checkpoints").release()
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Stop between two nodes if that was asked for."""
+        interruption.check()
 
 
 class ManifestHooks:

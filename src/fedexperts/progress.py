@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from fedexperts import interruption
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -36,11 +38,12 @@ def progress(title: str, total: int) -> Iterator[Report]:
         total: How many steps there are.
 
     Yields:
-        A function to call with the number of steps done so far and a few words on how it stands.
+        A function to call with the number of steps done so far and a few words on how it stands; it raises
+        :class:`fedexperts.interruption.Interrupted` if the run was asked to stop.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _logged(title, total)
+        yield _heeding(_logged(title, total))
         return
     columns = (
         TextColumn("{task.description}"),
@@ -53,7 +56,17 @@ def progress(title: str, total: int) -> Iterator[Report]:
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total, status="")
-        yield lambda done, status: bar.update(task, completed=done, status=status)
+        yield _heeding(lambda done, status: bar.update(task, completed=done, status=status))
+
+
+def _heeding(show: Report) -> Report:
+    """Stop after showing how far it is, if that was asked for."""
+
+    def report(done: int, status: str) -> None:
+        show(done, status)
+        interruption.check()
+
+    return report
 
 
 def _logged(title: str, total: int) -> Report:

@@ -1,8 +1,16 @@
 """Kedro's settings for this project; see https://docs.kedro.org/en/stable/configure/configuration_basics."""
 
-from fedexperts.hooks import ManifestHooks, ParameterHooks, ResultHooks
+from fedexperts.hooks import CheckpointHooks, ManifestHooks, ParameterHooks, ResultHooks, WholeFileHooks
+from fedexperts.versions import VersionHooks
 
-HOOKS = (ParameterHooks(), ManifestHooks(), ResultHooks())
+HOOKS = (
+    ParameterHooks(),
+    WholeFileHooks(),
+    CheckpointHooks(),
+    ManifestHooks(),
+    ResultHooks(),
+    VersionHooks(),
+)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

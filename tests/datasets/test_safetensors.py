@@ -14,10 +14,11 @@ from hypothesis.extra import numpy as hnp
 from kedro.io import AbstractDataset, DatasetError, Version
 
 from fedexperts.datasets.errors import DataError
-from fedexperts.datasets.files import written_whole
-from fedexperts.datasets.safetensors import SafetensorsDataset, read_arrays, write_arrays
+from fedexperts.datasets.safetensors import SafetensorsDataset
 from fedexperts.errors import UserError
 from fedexperts.examples import Examples
+from fedexperts.storage.files import written_whole
+from fedexperts.storage.safetensors import read_arrays, write_arrays
 
 EXAMPLES = "fedexperts.examples:Examples"
 

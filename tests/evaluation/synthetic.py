@@ -28,11 +28,14 @@ class Results:
 
     client_metrics: pd.DataFrame
     gate_weights: pd.DataFrame
+    frontier: pd.DataFrame
     federation_history: pd.DataFrame
     clients: pd.DataFrame
     examples: Examples
     evaluation: EvaluationSettings = field(
-        default_factory=lambda: EvaluationSettings(calibration_bins=15, resamples=400, confidence=0.95)
+        default_factory=lambda: EvaluationSettings(
+            calibration_bins=15, resamples=400, confidence=0.95, frontier=False
+        )
     )
     seed: int = 7
 
@@ -65,13 +68,18 @@ ENVIRONMENT = {
 }
 
 
-def results(clients: int = 30, classes: int = 10, opted_out: float = 0.4, methods=METHODS) -> Results:
+def results(
+    clients: int = 30, classes: int = 10, opted_out: float = 0.4, methods=METHODS, calibrated=()
+) -> Results:
     rng = np.random.default_rng(11)
     out = np.arange(clients) < round(clients * opted_out)
     counts = _class_counts(rng, clients, classes)
     return Results(
-        _client_metrics(rng, out, methods),
+        _client_metrics(
+            rng, out, [(name, False) for name in methods] + [(name, True) for name in calibrated]
+        ),
         _gate_weights(rng, out),
+        _frontier(clients),
         _history(rng),
         _clients(out, counts),
         Examples(
@@ -88,7 +96,7 @@ def _client_metrics(rng, out, methods):
     rows = []
     base = np.clip(rng.normal(0.80, 0.08, len(out)), 0.4, 0.97)
     for client, opted_out in enumerate(out):
-        for method in methods:
+        for method, calibrated in methods:
             local_gain, global_gain = GAIN.get(method, (0.05, -0.1))
             noise = 0.0 if method == "fedavg" else rng.normal(0, 0.08)
             local = np.round(np.clip(base[client] + local_gain + noise, 0, 1) * 40) / 40
@@ -100,6 +108,7 @@ def _client_metrics(rng, out, methods):
                         "client_id": client,
                         "opted_out": bool(opted_out),
                         "method": method,
+                        "calibrated": calibrated,
                         "test_set": test_set,
                         "n": n,
                         "accuracy": float(accuracy),
@@ -126,9 +135,31 @@ def _gate_weights(rng, out):
                 "class_group": group,
                 "n": 20,
                 "mean_weight": float(np.clip(rng.normal(centre, 0.09), 0, 1)),
+                "gain": 0.01,
             }
             for client, opted_out in enumerate(out)
             for (test_set, group), centre in centres.items()
+        ]
+    )
+
+
+def _frontier(clients):
+    """Two methods whose local accuracy rises with the dial as their global accuracy falls."""
+    dials = np.linspace(0.0, 1.0, 5)
+    return pd.DataFrame(
+        [
+            {
+                "client_id": client,
+                "method": method,
+                "calibrated": calibrated,
+                "dial": dial,
+                "test_set": test_set,
+                "accuracy": float(accuracy),
+            }
+            for client in range(clients)
+            for method, calibrated, best in (("constant", False, 0.8), ("constant", True, 0.85))
+            for dial in dials
+            for test_set, accuracy in (("local", 0.8 + 0.1 * dial), ("global", best - 0.3 * dial**2))
         ]
     )
 

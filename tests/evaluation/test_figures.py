@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from fedexperts.evaluation.distributions import MOST_DOTS, client_accuracy, gate_weight
-from fedexperts.evaluation.figures import accuracy_tradeoff, class_mix, validation_curve
+from fedexperts.evaluation.figures import class_mix, validation_curve
 from fedexperts.evaluation.labels import place_labels
 from fedexperts.evaluation.picture import comparison
 from fedexperts.evaluation.statistics import summarise
+from fedexperts.evaluation.tradeoff import accuracy_tradeoff
 
 
 def by_meta(drawn):

@@ -4,7 +4,7 @@ import pandas as pd
 from fedexperts.evaluation.reading import describe_result
 from fedexperts.parameters import EvaluationSettings
 
-SETTINGS = EvaluationSettings(calibration_bins=15, resamples=500, confidence=0.95)
+SETTINGS = EvaluationSettings(calibration_bins=15, resamples=500, confidence=0.95, frontier=False)
 
 
 def read(local, common, opted_out=0):

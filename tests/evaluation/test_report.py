@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import pytest
 
 from fedexperts.evaluation.distributions import client_accuracy, gate_weight
-from fedexperts.evaluation.figures import accuracy_tradeoff, class_mix, validation_curve
+from fedexperts.evaluation.figures import class_mix, validation_curve
 from fedexperts.evaluation.report import Run, flatten_settings, render_report
 from fedexperts.evaluation.statistics import summarise
+from fedexperts.evaluation.tradeoff import accuracy_tradeoff
 from fedexperts.examples import Examples
 
 
@@ -184,5 +185,6 @@ def test_settings_are_flattened_whatever_they_are(results):
         "g.calibration_bins": "15",
         "g.resamples": "400",
         "g.confidence": "0.95",
+        "g.frontier": "false",
         "h": "{}",
     }

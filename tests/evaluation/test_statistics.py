@@ -15,7 +15,7 @@ from fedexperts.evaluation.statistics import (
 )
 from fedexperts.parameters import EvaluationSettings
 
-SETTINGS = EvaluationSettings(calibration_bins=15, resamples=500, confidence=0.95)
+SETTINGS = EvaluationSettings(calibration_bins=15, resamples=500, confidence=0.95, frontier=False)
 
 
 def metrics(local, common, opted_out=None):
@@ -58,7 +58,14 @@ def test_statistics_by_hand():
 
 def test_columns_are_the_promised_ones():
     bounds = [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]
-    assert list(summarise(FOUR, SETTINGS, 1)) == ["clients", "method", "attainable", "n_clients", *bounds]
+    assert list(summarise(FOUR, SETTINGS, 1)) == [
+        "clients",
+        "method",
+        "calibrated",
+        "attainable",
+        "n_clients",
+        *bounds,
+    ]
 
 
 def test_intervals_are_quantiles_of_resampled_clients():

@@ -36,13 +36,15 @@ def federate(of, examples=None, assignments=None):
     preprocessing = small.fit_on_opt_in(examples, assignments, of.settings)
     clients = select_opt_in(examples, assignments, preprocessing)
     chosen = of.settings
-    weights, history = train_generalist(clients, chosen.model, chosen.federation, chosen.seed, small.CPU)
+    weights, history = train_generalist(
+        clients, chosen.model, chosen.federation, chosen.seed, small.ENGINE, small.checkpoints()
+    )
     arrays = {name: value.tobytes() for name, value in weights.parameters.items()}
     return SimpleNamespace(
         preprocessing=preprocessing,
         arrays=arrays,
         lineage=weights.lineage,
-        history=history.to_numpy(dtype=np.float64).tobytes(),
+        history=history.to_csv(),
     )
 
 

@@ -14,11 +14,13 @@ import pytest
 import torch
 
 from fedexperts.errors import UserError
+from fedexperts.federation.rounds import Federation, train_round
 from fedexperts.federation.sampling import sample_cohort
-from fedexperts.federation.server import Federation, train_generalist, train_round, validate
+from fedexperts.federation.server import train_generalist, validate
 from fedexperts.models.architecture import initial_parameters
 from fedexperts.randomness import generator
-from fedexperts.training.cohort import CohortData
+from fedexperts.training.data import CohortData
+from fedexperts.training.engine import Engine
 from fedexperts.training.stacked import StackedModule
 
 TESTS = Path(__file__).parents[1]
@@ -42,6 +44,7 @@ def federation(clients, chosen, dtype=torch.float64):
         training=CohortData(inputs, labels, clients.train),
         validation=CohortData(inputs, labels, [rows for rows in clients.validation if len(rows)]),
         settings=chosen.federation,
+        engine=small.ENGINE,
         seed=chosen.seed,
     )
     start = module.rows({name: value[None].to(dtype) for name, value in first.items()})[0]
@@ -57,7 +60,7 @@ def plain_round(server, plain, weights, number):
     ]
     rows = [server.training.clients[position] for position in cohort]
     return plain_loop.federated_round(
-        plain, weights, server.training, rows, chosen.local_training, streams, chosen.local_epochs
+        plain, weights, server.training, rows, chosen.local_training(), streams, chosen.local_epochs
     )
 
 
@@ -84,7 +87,7 @@ def test_rounds_equal_a_hand_written_fedavg(optimizer):
     by_hand = weights.clone()
     for number in (1, 2, 3):
         before = weights.clone()
-        weights, entry = train_round(server, weights, number)
+        weights, entry = train_round(server, server.workers(), weights, number)
         assert not torch.equal(weights, before)
         by_hand = plain_round(server, plain, by_hand, number)
         torch.testing.assert_close(weights, by_hand, **EXACT)
@@ -92,11 +95,41 @@ def test_rounds_equal_a_hand_written_fedavg(optimizer):
         assert np.isnan(entry["validation_loss"])
 
 
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 5])
+def test_the_size_of_chunks_changes_nothing_but_rounding(chunk_size):
+    of = small.world({"federation.clients_per_round": 5})
+    server, plain, weights = federation(small.opt_in_clients(of), of.settings)
+    server = dataclasses.replace(server, engine=Engine(small.CPU, chunk_size))
+    found, entry = train_round(server, server.workers(), weights, 1)
+    torch.testing.assert_close(found, plain_round(server, plain, weights, 1), **EXACT)
+    assert entry["clients"] == 5
+
+
+def test_any_number_of_workers_gives_the_same_bits():
+    of = small.world({"federation.clients_per_round": 5})
+    clients, chosen = small.opt_in_clients(of), of.settings
+    results = [
+        train_generalist(
+            clients,
+            chosen.model,
+            chosen.federation,
+            0,
+            Engine(small.CPU, chunk_size, workers),
+            small.checkpoints(),
+        )
+        for chunk_size, workers in [(None, 1), (None, 2), (1, 1), (1, 2), (1, 4)]
+    ]
+    bits = [(model.to_arrays()[0]["1.weight"].tobytes(), history.to_csv()) for model, history in results]
+    assert bits[0] == bits[1]
+    assert bits[2] == bits[3] == bits[4]
+    assert results[0][0].lineage["engine"] == '{"device": "cpu", "chunk_size": 3}'
+
+
 def test_a_round_leaves_the_model_that_was_sent_out_alone():
     of = small.world()
     server, _, weights = federation(small.opt_in_clients(of), of.settings)
     before = weights.clone()
-    train_round(server, weights, 1)
+    train_round(server, server.workers(), weights, 1)
     assert torch.equal(weights, before)
 
 
@@ -130,7 +163,9 @@ def overfitted():
     of = small.world(OVERFITTING)
     clients = small.opt_in_clients(of)
     chosen = of.settings
-    weights, history = train_generalist(clients, chosen.model, chosen.federation, chosen.seed, small.CPU)
+    weights, history = train_generalist(
+        clients, chosen.model, chosen.federation, chosen.seed, small.ENGINE, small.checkpoints()
+    )
     return SimpleNamespace(of=of, clients=clients, weights=weights, history=history)
 
 
@@ -146,7 +181,7 @@ def test_the_kept_model_is_the_very_one_that_was_validated_as_best(overfitted):
     assert loss == pytest.approx(history["validation_loss"].min(), rel=1e-5)
     assert accuracy == pytest.approx(float(history.loc[history["best"], "validation_accuracy"].iloc[0]))
     for number in range(1, best + 1):
-        weights, _ = train_round(server, weights, number)
+        weights, _ = train_round(server, server.workers(), weights, number)
     assert torch.equal(kept, weights)
 
 
@@ -160,7 +195,7 @@ def test_every_validation_looks_at_the_same_fixed_clients(overfitted):
     server, plain, weights = federation(overfitted.clients, overfitted.of.settings, torch.float32)
     assert len(server.validation.clients) == 5
     for number in range(1, 13):
-        weights, entry = train_round(server, weights, number)
+        weights, entry = train_round(server, server.workers(), weights, number)
         row = history.loc[number - 1]
         assert row["train_loss"] == entry["train_loss"]
         if validated[number - 1]:
@@ -173,7 +208,12 @@ def test_the_last_round_is_always_validated():
     of = small.world({"federation.rounds": 4, "federation.validate_every": 3})
     chosen = of.settings
     _, history = train_generalist(
-        small.opt_in_clients(of), chosen.model, chosen.federation, chosen.seed, small.CPU
+        small.opt_in_clients(of),
+        chosen.model,
+        chosen.federation,
+        chosen.seed,
+        small.ENGINE,
+        small.checkpoints(),
     )
     assert history["validation_loss"].notna().tolist() == [False, False, True, True]
 
@@ -183,7 +223,7 @@ def run(changes, seed=None):
     chosen = of.settings
     clients = small.opt_in_clients(of)
     seed = chosen.seed if seed is None else seed
-    return train_generalist(clients, chosen.model, chosen.federation, seed, small.CPU)
+    return train_generalist(clients, chosen.model, chosen.federation, seed, small.ENGINE, small.checkpoints())
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_does_not():
@@ -210,6 +250,8 @@ def test_the_result_is_described():
     assert history.columns.tolist() == [
         "round",
         "clients",
+        "absent",
+        "failed",
         "train_loss",
         "validation_loss",
         "validation_accuracy",
@@ -232,8 +274,8 @@ def test_training_helps():
             r"`federation.clients_per_round` is 4, but only 3 clients",
         ),
         (
-            {"federation.learning_rate": 1e30, "federation.optimizer": "sgd"},
-            r"`federation.learning_rate` \(now 1e\+30",
+            {"federation.learning_rate": 1e6, "federation.optimizer": "sgd"},
+            r"`federation.learning_rate` \(now 1000000",
         ),
         ({"federation.aggregation": "fedavgg"}, "aggregation rule 'fedavgg'"),
     ],
@@ -248,10 +290,17 @@ def test_a_federation_without_validation_examples_is_refused_with_the_setting():
     rows = of.assignments
     of.assignments = rows.assign(opt_in=rows["opt_in"] & (rows["split"] == "train"))
     with pytest.raises(UserError, match=r"`partition\.validation_size`"):
-        train_generalist(small.opt_in_clients(of), of.settings.model, of.settings.federation, 0, small.CPU)
+        train_generalist(
+            small.opt_in_clients(of),
+            of.settings.model,
+            of.settings.federation,
+            0,
+            small.ENGINE,
+            small.checkpoints(),
+        )
 
 
-def test_a_run_that_diverges_late_keeps_the_best_finite_model(monkeypatch):
+def test_a_model_that_nobody_can_train_any_more_ends_the_run(monkeypatch):
     calls = []
 
     def explode(models, _examples):
@@ -261,7 +310,6 @@ def test_a_run_that_diverges_late_keeps_the_best_finite_model(monkeypatch):
     rules = ModuleType("somebodys_rules")
     rules.explode = explode
     monkeypatch.setitem(sys.modules, "somebodys_rules", rules)
-    weights, history = run({"federation.aggregation": "somebodys_rules:explode"})
-    assert calls == [2, 2, 2]
-    assert history["best"].tolist() == [True, False, False]
-    assert all(np.isfinite(value).all() for value in weights.parameters.values())
+    with pytest.raises(UserError, match="round 3: training failed for 2 of 2 clients"):
+        run({"federation.aggregation": "somebodys_rules:explode"})
+    assert calls == [2, 2]

@@ -62,7 +62,12 @@ def test_an_unsuited_gate_is_refused_before_the_generalist_is_trained():
     )
     with pytest.raises(UserError, match="'mlp' needs numbers"):
         train_generalist(
-            small.opt_in_clients(of), of.settings.model, of.settings.federation, of.settings.seed, small.CPU
+            small.opt_in_clients(of),
+            of.settings.model,
+            of.settings.federation,
+            0,
+            small.ENGINE,
+            small.checkpoints(),
         )
 
 
@@ -73,7 +78,12 @@ def test_texts_are_learnt_from_end_to_end(model):
     data = select_personal(of.examples, of.clients, of.assignments, of.preprocessing)
     assert clients.vocabulary == data.vocabulary == len(of.preprocessing["words"]) + 2
     weights, history = train_generalist(
-        clients, of.settings.model, of.settings.federation, of.settings.seed, small.CPU
+        clients,
+        of.settings.model,
+        of.settings.federation,
+        of.settings.seed,
+        small.ENGINE,
+        small.checkpoints(),
     )
     assert len(weights.parameters["encoder.embedding.weight"]) == clients.vocabulary
     assert history["validation_accuracy"].iloc[-1] > 0.9

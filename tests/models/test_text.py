@@ -11,7 +11,8 @@ from fedexperts.models.inputs import InputSpec
 from fedexperts.models.recurrence import lstm_states
 from fedexperts.models.text import BiLSTMEncoder, MeanEmbedding, bag_of_embeddings, bilstm, reverse_words
 from fedexperts.parameters import OptimizerSettings
-from fedexperts.training.cohort import CohortData, train
+from fedexperts.training.cohort import train
+from fedexperts.training.data import CohortData
 from fedexperts.training.stacked import StackedModule
 
 WORDS, SIZE, UNITS = 30, 6, 5

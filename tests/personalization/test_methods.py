@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from fedexperts.personalization import controls, experts
+from fedexperts.personalization import (
+    constant,
+    controls,
+    density_ratio,
+    experts,
+    prior_shift,
+    wise_ft,
+)
+from fedexperts.personalization.mixing import mix_constant
 from fedexperts.personalization.outputs import Outputs
 from fedexperts.personalization.predictions import load_kind, load_method
 from fedexperts.personalization.registry import KINDS, METHODS, chosen_methods, needed_kinds
@@ -21,8 +30,11 @@ FUNCTIONS = {
     "local": experts.local,
     "finetuned": experts.finetuned,
     "mixture": experts.mixture,
+    "density_ratio": density_ratio.density_ratio,
+    "prior_shift": prior_shift.prior_shift,
+    "wise_ft": wise_ft.wise_ft,
     "average": controls.average,
-    "constant": controls.constant,
+    "constant": constant.constant,
     "oracle": controls.oracle,
 }
 
@@ -32,7 +44,15 @@ def outputs(specialist, generalist, labels, **others):
         labels=np.array(labels),
         generalist=np.log(np.array(generalist, dtype=np.float64)),
         personal={"specialists": np.log(np.array(specialist, dtype=np.float64)), **others},
+        prior=np.full(np.shape(generalist)[1], 1 / np.shape(generalist)[1]),
+        parts=None,
+        interpolated=None,
     )
+
+
+def both(weight, test=None):
+    test = TEST if test is None else test
+    return mix_constant(test.personal["specialists"], test.generalist, weight)
 
 
 def choose(candidates=10):
@@ -65,7 +85,7 @@ def test_the_average_is_of_probabilities():
 
 @pytest.mark.parametrize("weight", [0.25, 0.9])
 def test_a_constant_weight_by_hand(weight):
-    mixed = np.exp(controls.mix_constant(TEST, weight))
+    mixed = np.exp(constant.predict(TEST, weight))
     np.testing.assert_allclose(
         mixed,
         [
@@ -80,18 +100,17 @@ def test_a_constant_weight_by_hand(weight):
 def test_weights_of_none_and_all_give_one_expert_exactly(dtype):
     sure = np.array([[0.0, -1e4], [-700.0, 0.0]], dtype=dtype)
     unsure = np.log(np.array([[0.3, 0.7], [0.6, 0.4]], dtype=dtype))
-    test = Outputs(labels=np.array([0, 1]), generalist=sure, personal={"specialists": unsure})
-    np.testing.assert_array_equal(controls.mix_constant(test, 0.0), sure)
-    np.testing.assert_array_equal(controls.mix_constant(test, 1.0), unsure)
+    np.testing.assert_array_equal(mix_constant(unsure, sure, 0.0), sure)
+    np.testing.assert_array_equal(mix_constant(unsure, sure, 1.0), unsure)
 
 
 def test_the_constant_is_the_best_of_the_grid_on_validation():
     # 2 log(0.2 + 0.6 w) + log(0.8 - 0.6 w) is largest at w = 7/9, which is on a grid of ten
     validation = outputs([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2]], [[0.2, 0.8]] * 3, [0, 0, 1])
-    found = controls.constant(TEST, validation, choose(10))
-    np.testing.assert_allclose(found, controls.mix_constant(TEST, 7 / 9))
+    found = constant.constant(TEST, validation, choose(10))
+    np.testing.assert_allclose(found, both(7 / 9))
     # of 0, 1/2 and 1 it is 1: 0.8 * 0.8 * 0.2 is a little more than 0.5 * 0.5 * 0.5
-    coarse = controls.constant(TEST, validation, choose(3))
+    coarse = constant.constant(TEST, validation, choose(3))
     np.testing.assert_array_equal(coarse, TEST.personal["specialists"])
 
 
@@ -99,15 +118,15 @@ def test_the_constant_is_the_best_of_the_grid_on_validation():
 def test_the_constant_goes_to_either_end(right, expected):
     good, bad = [[0.9, 0.1]] * 2, [[0.2, 0.8]] * 2
     validation = outputs(good, bad, [0, 0]) if right == "specialist" else outputs(bad, good, [0, 0])
-    found = controls.constant(TEST, validation, choose())
-    np.testing.assert_array_equal(found, controls.mix_constant(TEST, expected))
+    found = constant.constant(TEST, validation, choose())
+    np.testing.assert_array_equal(found, both(expected))
 
 
 def test_the_constant_never_looks_at_the_test_labels():
     validation = outputs([[0.7, 0.3]] * 2, [[0.4, 0.6]] * 2, [0, 1])
-    flipped = Outputs(1 - TEST.labels, TEST.generalist, TEST.personal)
+    flipped = replace(TEST, labels=1 - TEST.labels)
     np.testing.assert_array_equal(
-        controls.constant(TEST, validation, choose()), controls.constant(flipped, validation, choose())
+        constant.constant(TEST, validation, choose()), constant.constant(flipped, validation, choose())
     )
 
 
@@ -154,3 +173,7 @@ def test_the_models_that_methods_need():
     assert needed_kinds(("fedavg",)) == set()
     assert needed_kinds(("local", "oracle", "average")) == {"locals", "specialists"}
     assert needed_kinds(tuple(METHODS)) == set(KINDS)
+
+
+def test_only_methods_that_ask_the_generalist_change_with_it():
+    assert {name for name, entry in METHODS.items() if not entry.asks_generalist} == {"local", "finetuned"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,11 @@ from fedexperts.models.architecture import initial_parameters
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.personalization import finetuning, local, mixture
 from fedexperts.personalization.data import select_personal
-from fedexperts.personalization.predictions import load_kind, predict_all
+from fedexperts.personalization.predictions import consult, load_kind, predict
 from fedexperts.personalization.registry import KINDS, METHODS
-from fedexperts.personalization.training import prepare, train_models
+from fedexperts.personalization.training import Training, prepare, train_models
 from fedexperts.randomness import generator
+from fedexperts.training.engine import Engine
 
 TESTS = Path(__file__).parents[1]
 small = SimpleNamespace(**runpy.run_path(str(TESTS / "fixtures_small.py")))
@@ -68,9 +70,10 @@ def in_float64(kind):
     )
 
 
-def trained(at, name, seed=SEED):
+def trained(at, name, seed=SEED, engine=None):
     kind = in_float64(load_kind(name)) if at.double else load_kind(name)
-    return train_models(name, kind, at.bench, at.data, at.settings, seed, {"partition": "p"})
+    training = Training(name, kind, at.bench, at.data, at.settings, seed)
+    return train_models(training, engine or small.ENGINE, {"partition": "p"}, small.checkpoints())
 
 
 def row(weights, position):
@@ -155,6 +158,18 @@ def test_experts_equal_a_plain_loop_from_their_own_start(name, kind):
     assert kind.learning_rate(at.settings) == rate
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_chunks_change_nothing_but_rounding_and_workers_nothing_at_all(name):
+    at = bench_of(double=True)
+    together = trained(at, name, engine=Engine(small.CPU, 100))
+    for chunk_size in (1, 2):
+        one, two = (trained(at, name, engine=Engine(small.CPU, chunk_size, workers)) for workers in (1, 2))
+        for key, value in together.parameters.items():
+            np.testing.assert_allclose(one.parameters[key], value, rtol=0, atol=1e-10)
+            assert one.parameters[key].tobytes() == two.parameters[key].tobytes()
+        assert one.epochs.tolist() == two.epochs.tolist() == together.epochs.tolist()
+
+
 def test_training_touches_neither_the_generalist_nor_any_other_model():
     # defects 5 and 7 of the reference code
     at = bench_of()
@@ -190,7 +205,8 @@ def test_the_result_says_whose_models_these_are_and_what_they_come_from():
     found = trained(at, "specialists")
     assert found.client_ids.tolist() == list(at.data.client_ids)
     assert len(found) == 3
-    assert found.lineage == {"partition": "p"}
+    engine = {"device": "cpu", "chunk_size": 2}
+    assert found.lineage == {"partition": "p", "engine": json.dumps(engine)}
     assert all(len(value) == 3 for value in found.parameters.values())
     assert ((found.epochs >= 0) & (found.epochs <= at.settings.max_epochs)).all()
 
@@ -223,6 +239,11 @@ def test_clients_start_local_models_and_gates_apart():
     starts = [mixture.start(models, generalist, client, SEED) for client in (0, 1)]
     assert not torch.equal(starts[0]["gate.1.weight"], starts[1]["gate.1.weight"])
     assert torch.equal(starts[0]["specialist.1.weight"], generalist["1.weight"])
+
+
+def predict_all(bench, data, weights, settings):
+    asked = consult(bench, data, weights, settings.methods)
+    return [found for client in asked for found in predict(client, settings)]
 
 
 @pytest.fixture(scope="module")

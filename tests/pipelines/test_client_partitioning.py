@@ -81,7 +81,7 @@ def test_words_that_were_opted_out_are_in_no_vocabulary():
 
 def test_the_settings_are_noted_in_a_form_that_json_can_hold():
     chosen = small.settings({"partition.opt_out_clients": [1]})
-    noted = note_settings(chosen.data, chosen.partition, chosen.seed)
+    noted = note_settings(pd.DataFrame(), chosen.data, chosen.partition, chosen.seed)
     assert json.loads(json.dumps(noted)) == noted
     assert (noted["seed"], noted["partition"]["clients"]) == (3, 5)
     assert noted["partition"]["opt_out_clients"] == [1]
@@ -91,8 +91,8 @@ def test_the_settings_are_noted_in_a_form_that_json_can_hold():
 def test_every_node_says_what_it_does_and_what_comes_in_and_out():
     pipeline = create_pipeline()
     assert pipeline.inputs() == {"examples", "params:partition", "params:seed", "params:data"}
-    assert pipeline.outputs() == {"clients", "preprocessing", "partition_settings"}
-    assert pipeline.all_outputs() == pipeline.outputs() | {"assignments"}
+    assert pipeline.outputs() == {"preprocessing", "partition_settings"}
+    assert pipeline.all_outputs() == pipeline.outputs() | {"clients", "assignments"}
     assert all(node.func.__doc__ for node in pipeline.nodes)
 
 

@@ -17,6 +17,8 @@ from kedro.runner import SequentialRunner
 from torch.nn import functional
 
 from fedexperts.errors import UserError
+from fedexperts.evaluation import frontier
+from fedexperts.parameters.groups import AT_EVALUATION
 from fedexperts.personalization.registry import KINDS, METHODS
 from fedexperts.pipelines import (
     client_partitioning,
@@ -35,7 +37,7 @@ plain_loop = SimpleNamespace(**runpy.run_path(str(TESTS / "training" / "plain_lo
 GROUPS = ("data", "partition", "model", "federation", "personalization", "evaluation", "seed", "device")
 INPUTS = ("clients", "assignments", "preprocessing", "generalist", *KINDS)
 STORED = (*INPUTS, "federation_history", "partition_settings")
-RESULTS = ("client_metrics", "gate_weights")
+RESULTS = ("client_metrics", "gate_weights", "frontier")
 
 SLICE = (
     client_partitioning.create_pipeline()
@@ -60,6 +62,8 @@ def run(changes=None, examples=None, pipeline=SLICE, stored=None):
     catalog["examples"] = Kept(small.blobs() if examples is None else examples)
     for group in GROUPS:
         catalog[f"params:{group}"] = MemoryDataset(getattr(chosen, group))
+    catalog["params:engine"] = MemoryDataset(chosen.engine)
+    catalog["checkpoints"] = MemoryDataset(small.checkpoints(), copy_mode="assign")
     for name in (*STORED, *RESULTS, "evaluation_record"):
         catalog[name] = Kept(stored[name]) if stored and name in stored else Kept()
     SequentialRunner().run(pipeline, catalog)
@@ -67,7 +71,12 @@ def run(changes=None, examples=None, pipeline=SLICE, stored=None):
     return SimpleNamespace(settings=chosen, examples=catalog.load("examples"), **found)
 
 
-CHANGES = {"partition.opt_out_clients": [1], "partition.unseen_clients": 1, "partition.opt_out_examples": 0.2}
+CHANGES = {
+    "partition.opt_out_clients": [1],
+    "partition.unseen_clients": 1,
+    "partition.opt_out_examples": 0.2,
+    "personalization.methods": list(METHODS),
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,7 @@ def evaluate(of, **changes):
         "model": of.settings.model,
         "settings": of.settings.personalization,
         "evaluation": of.settings.evaluation,
+        "seed": of.settings.seed,
         "device": "cpu",
         **changes,
     }
@@ -177,6 +187,7 @@ def test_fewer_methods_change_no_number_of_those_that_stay(finished):
     few = run({**CHANGES, "personalization.methods": ["finetuned", "constant"]})
     assert len(few.locals) == len(few.mixtures) == len(few.gate_weights) == 0
     assert list(few.client_metrics["method"].unique()) == ["fedavg", "finetuned", "constant"]
+    assert not few.client_metrics["calibrated"].any()
     before = finished.client_metrics
     kept = before[before["method"].isin(["fedavg", "finetuned", "constant"])]
     keys = ["client_id", "test_set", "method"]
@@ -185,6 +196,58 @@ def test_fewer_methods_change_no_number_of_those_that_stay(finished):
         kept.sort_values(keys, ignore_index=True),
         check_exact=True,
     )
+
+
+def test_calibration_adds_rows_and_changes_none(finished):
+    stored = {name: getattr(finished, name) for name in STORED}
+    pipeline = evaluation.create_pipeline()
+    changes = {**CHANGES, "personalization.calibration": "lowfreq", "evaluation.frontier": True}
+    both = run(changes, pipeline=pipeline, stored=stored)
+    plain = both.client_metrics[~both.client_metrics["calibrated"]]
+    keys = ["client_id", "test_set", "method"]
+    pd.testing.assert_frame_equal(
+        plain.sort_values(keys, ignore_index=True),
+        finished.client_metrics.sort_values(keys, ignore_index=True),
+        check_exact=True,
+    )
+    pd.testing.assert_frame_equal(both.gate_weights, finished.gate_weights, check_exact=True)
+    calibrated = both.client_metrics[both.client_metrics["calibrated"]]
+    assert set(calibrated["method"]) == set(METHODS) - {"local", "finetuned"}
+    losses = both.client_metrics.groupby(["method", "calibrated"])["loss"].mean()
+    assert losses["fedavg", True] != losses["fedavg", False]
+    # none of these settings matters to training, so the models of before are still good
+    stronger = {**changes, "personalization.calibration_threshold": 9.0, "personalization.tolerance": 0.5}
+    soft = run(stronger, pipeline=pipeline, stored=stored)
+    losses = soft.client_metrics.groupby(["method", "calibrated"])["loss"].mean()
+    assert losses["fedavg", True] == pytest.approx(losses["fedavg", False])
+    assert soft.evaluation_record["settings"]["evaluation"]["tolerance"] == 0.5
+
+
+def test_moved_dials_are_measured_only_if_asked_for(finished):
+    assert len(finished.frontier) == 0
+    assert list(finished.frontier.columns) == list(frontier.COLUMNS)
+    stored = {name: getattr(finished, name) for name in STORED}
+    moved = run(
+        {**CHANGES, "evaluation.frontier": True}, pipeline=evaluation.create_pipeline(), stored=stored
+    )
+    table = moved.frontier
+    assert set(table["method"]) == {"mixture", "density_ratio", "prior_shift", "wise_ft", "constant"}
+    assert not table.duplicated(["client_id", "method", "calibrated", "dial", "test_set"]).any()
+    assert set(table.loc[table["method"] == "constant", "dial"]) == {0.0, 0.25, 0.5, 0.75, 1.0}
+    metrics = finished.client_metrics.set_index(["method", "client_id", "test_set"])["accuracy"]
+    # all dials begin with the generalist, and these end with the specialist
+    for name in set(table["method"]):
+        rows = table[table["method"] == name]
+        ends = [rows[rows["dial"] == end] for end in (rows["dial"].min(), rows["dial"].max())]
+        first, last = (end.set_index(["client_id", "test_set"])["accuracy"] for end in ends)
+        pd.testing.assert_series_equal(first, metrics["fedavg"].loc[first.index])
+        if name in {"constant", "density_ratio", "wise_ft"}:
+            pd.testing.assert_series_equal(last, metrics["finetuned"].loc[last.index])
+        if name == "mixture":
+            trained = rows[rows["dial"] == 0.0].set_index(["client_id", "test_set"])["accuracy"]
+            pd.testing.assert_series_equal(trained, metrics["mixture"].loc[trained.index])
+    summed = frontier.frontier_table(table, finished.client_metrics)
+    assert set(summed["method"]) == set(table["method"])
 
 
 def test_the_stages_can_be_run_one_by_one(finished):
@@ -200,7 +263,7 @@ def test_the_record_notes_the_settings_of_every_stage_and_the_tables_of_the_resu
     )
     noted = {group: settings[group] for group in GROUPS if group != "device"}
     expected = plain({group: getattr(finished.settings, group) for group in noted})
-    for name in ("methods", "constant_weights"):  # these are used when methods are evaluated
+    for name in AT_EVALUATION:  # these are used when methods are evaluated
         expected["evaluation"][name] = expected["personalization"].pop(name)
     assert noted == expected
     with pytest.raises(UserError, match="client_metrics changed since the evaluation"):
@@ -277,7 +340,7 @@ def test_a_kind_that_was_not_trained_but_is_needed_is_refused_with_its_pipeline(
 
 def test_mixtures_that_no_method_needs_and_that_belong_elsewhere_are_not_measured(finished):
     other = run({"seed": 8, "personalization.methods": ["finetuned"]})
-    _, gates = evaluate(other, mixtures=finished.mixtures)
+    _, gates, _ = evaluate(other, mixtures=finished.mixtures)
     assert len(gates) == 0
 
 
@@ -294,4 +357,5 @@ def test_the_node_leaves_models_and_tables_alone(finished):
 def test_evaluation_needs_every_kind_and_every_node_has_a_description():
     assert set(KINDS) < evaluation.create_pipeline().inputs()
     assert all(node.func.__doc__ for node in SLICE.nodes)
-    assert SLICE.inputs() == {"examples", *(f"params:{group}" for group in GROUPS)}
+    groups = {f"params:{group}" for group in (*GROUPS, "engine")}
+    assert SLICE.inputs() == {"examples", "checkpoints"} | groups

@@ -31,10 +31,14 @@ def test_what_the_federation_is_given_is_opted_in():
 def test_the_node_trains_on_one_thread_and_gives_the_others_back():
     of = small.world()
     clients, chosen = small.opt_in_clients(of), of.settings
-    alone, history = server.train_generalist(clients, chosen.model, chosen.federation, chosen.seed, small.CPU)
+    alone, history = server.train_generalist(
+        clients, chosen.model, chosen.federation, chosen.seed, small.ENGINE, small.checkpoints()
+    )
     torch.set_num_threads(2)
     try:
-        weights, again = train_generalist(clients, chosen.model, chosen.federation, chosen.seed, "cpu")
+        weights, again = train_generalist(
+            clients, chosen.model, chosen.federation, chosen.seed, "cpu", chosen.engine, small.checkpoints()
+        )
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -47,7 +51,13 @@ def test_a_federation_of_small_images_trains_a_cnn():
     of = small.world({"model.expert": "small_cnn"}, small.blobs(shape=(1, 4, 4)))
     chosen = of.settings
     weights, history = train_generalist(
-        small.opt_in_clients(of), chosen.model, chosen.federation, chosen.seed, "cpu"
+        small.opt_in_clients(of),
+        chosen.model,
+        chosen.federation,
+        chosen.seed,
+        "cpu",
+        chosen.engine,
+        small.checkpoints(),
     )
     assert weights.parameters["0.weight"].shape == (8, 1, 3, 3)
     assert history["train_loss"].is_monotonic_decreasing
@@ -55,8 +65,10 @@ def test_a_federation_of_small_images_trains_a_cnn():
 
 def test_a_model_that_does_not_suit_the_data_is_refused_before_any_training():
     of = small.world({"model.expert": "lenet"})
+    chosen, clients = of.settings, small.opt_in_clients(of)
+    last = 0, "cpu", chosen.engine, small.checkpoints()
     with pytest.raises(UserError, match="'lenet' needs images"):
-        train_generalist(small.opt_in_clients(of), of.settings.model, of.settings.federation, 0, "cpu")
+        train_generalist(clients, chosen.model, chosen.federation, *last)
 
 
 def test_inputs_that_hold_opted_out_examples_reach_no_training_node():
@@ -68,6 +80,8 @@ def test_inputs_that_hold_opted_out_examples_reach_no_training_node():
         "params:federation",
         "params:seed",
         "params:device",
+        "params:engine",
+        "checkpoints",
     }
     assert pipeline.outputs() == {"generalist", "federation_history"}
     held = {field.name for field in dataclasses.fields(small.opt_in_clients(small.world()))}

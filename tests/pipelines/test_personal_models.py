@@ -26,7 +26,13 @@ def federated(changes=None):
     of = small.world(changes)
     chosen = of.settings
     of.generalist, _ = train_generalist(
-        small.opt_in_clients(of), chosen.model, chosen.federation, chosen.seed, "cpu"
+        small.opt_in_clients(of),
+        chosen.model,
+        chosen.federation,
+        chosen.seed,
+        "cpu",
+        chosen.engine,
+        small.checkpoints(),
     )
     return of
 
@@ -42,6 +48,8 @@ def train(of, kind, **changes):
         "settings": of.settings.personalization,
         "seed": of.settings.seed,
         "device": "cpu",
+        "engine": of.settings.engine,
+        "checkpoints": small.checkpoints(),
         **changes,
     }
     return train_personal_models(kind, **arguments)
@@ -178,6 +186,8 @@ def test_the_nodes_of_a_pipeline_train_their_own_kind(of):
             settings=of.settings.personalization,
             seed=of.settings.seed,
             device="cpu",
+            engine=of.settings.engine,
+            checkpoints=small.checkpoints(),
         )
         (kind,) = node.outputs
         for name, value in train(of, kind).parameters.items():

@@ -37,6 +37,7 @@ def finished(tmp_path, monkeypatch):
         for name in (
             "client_metrics",
             "gate_weights",
+            "frontier",
             "federation_history",
             "clients",
             "examples",

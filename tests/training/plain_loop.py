@@ -8,7 +8,13 @@ import torch
 from torch.nn import functional
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+OPTIMIZERS = {
+    "adam": lambda weights, s: torch.optim.Adam(weights, s.learning_rate, weight_decay=s.weight_decay),
+    "adamw": lambda weights, s: torch.optim.AdamW(weights, s.learning_rate, weight_decay=s.weight_decay),
+    "sgd": lambda weights, s: torch.optim.SGD(
+        weights, s.learning_rate, s.momentum, weight_decay=s.weight_decay
+    ),
+}
 
 
 def load(module, weights):
@@ -38,8 +44,9 @@ class Loop:
 
     def __init__(self, module, weights, data, rows, settings, stream):
         self.model = load(module, weights)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), lr=settings.learning_rate)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), settings)
         self.data, self.rows, self.batch_size, self.stream = data, rows, settings.batch_size, stream
+        self.start, self.proximal = weights.clone(), settings.proximal
 
     @property
     def weights(self):
@@ -53,7 +60,8 @@ class Loop:
             self.optimizer.zero_grad()
             batch = shuffled[start : start + self.batch_size]
             loss = loss_of(self.model, self.data, batch)
-            loss.backward()
+            moved = parameters_to_vector(self.model.parameters()) - self.start
+            (loss + self.proximal / 2 * (moved**2).sum()).backward()
             self.optimizer.step()
             losses.append(loss.item() * len(batch))
         return sum(losses) / len(shuffled)

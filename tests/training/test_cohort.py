@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from fedexperts.training.cohort import CohortData, outputs, train
+from fedexperts.parameters import OptimizerSettings
+from fedexperts.training.cohort import outputs, train
+from fedexperts.training.data import CohortData
+from fedexperts.training.stacked import StackedModule
 
 HERE = Path(__file__).parent
 small = SimpleNamespace(**runpy.run_path(str(HERE.parent / "fixtures_small.py")))
@@ -42,10 +45,29 @@ def test_training_a_cohort_equals_a_plain_loop_for_each_client(optimizer, kind, 
     assert trained.epochs.tolist() == [3] * 5
 
 
-def test_weight_decay_is_where_adamw_differs_from_adam():
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.1},
+        {"optimizer": "adam", "weight_decay": 0.1},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"optimizer": "adam", "proximal": 0.7},
+        {"optimizer": "sgd", "proximal": 0.7, "momentum": 0.9},
+    ],
+    ids=str,
+)
+def test_every_option_of_the_optimisers_equals_a_plain_loop(options):
     of = small.cohort()
-    adam, adamw = (train_some(of, range(5), small.optimizer(name)).rows for name in ("adam", "adamw"))
-    assert not torch.equal(adam, adamw)
+    settings = OptimizerSettings(learning_rate=0.05, batch_size=5, **options)
+    trained = train(of.module, of.start, of.data, settings, of.streams(), epochs=3)
+    without = OptimizerSettings(learning_rate=0.05, batch_size=5, optimizer=options["optimizer"])
+    other = train(of.module, of.start, of.data, without, of.streams(), epochs=3)
+    for client, (rows, stream) in enumerate(zip(of.data.clients, of.streams(), strict=True)):
+        weights, loss = plain_loop.train(of.plain, of.start[client], of.data, rows, settings, stream, 3)
+        torch.testing.assert_close(trained.rows[client], weights, **EXACT)
+        assert float(trained.losses[client]) == pytest.approx(loss, abs=1e-10)
+        assert (weights - other.rows[client]).abs().max() > 1e-3
 
 
 def test_the_starting_weights_are_left_alone():
@@ -110,3 +132,39 @@ def test_outputs_go_through_all_batches_in_order():
     with torch.no_grad():
         torch.testing.assert_close(together, model(*of.data.inputs), **EXACT)
     assert not together.requires_grad
+
+
+def with_dropout():
+    of = small.cohort("mlp")
+    width = of.data.inputs[0].shape[1:].numel()
+    layers = torch.nn.Flatten(), torch.nn.Dropout(0.3), torch.nn.Linear(width, 9), torch.nn.Dropout(0.5)
+    of.plain = torch.nn.Sequential(*layers, torch.nn.Linear(9, 3)).double()
+    of.module = StackedModule(of.plain)
+    of.start = torch.randn(5, of.module.size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    return of
+
+
+@pytest.mark.parametrize("positions", [[2], [4, 2], [1, 0, 3, 2], [2, 3, 1, 0, 4]])
+def test_what_dropout_drops_depends_on_the_client_alone(positions):
+    of = with_dropout()
+    everyone = train_some(of, range(5), small.optimizer())
+    some = train_some(of, positions, small.optimizer())
+    torch.testing.assert_close(some.rows, everyone.rows[positions], **EXACT)
+
+
+def test_dropout_is_drawn_anew_in_every_step_and_not_when_measuring():
+    of = with_dropout()
+    settings = small.optimizer("sgd", 0.1, batch_size=64)
+    first = train_some(of, range(5), settings, epochs=1).rows
+    # a full batch and no shuffling that matters: only the masks tell the epochs apart
+    second = train(of.module, of.start, of.data, settings, [np.random.default_rng(9)] * 5, 1).rows
+    assert (first - second).abs().max() > 1e-3
+    assert torch.equal(
+        outputs(of.module, of.start[0], of.data.inputs), outputs(of.module, of.start[0], of.data.inputs)
+    )
+    bare = torch.nn.Sequential(of.plain[0], of.plain[2], of.plain[4])
+    torch.testing.assert_close(
+        outputs(of.module, of.start[0], of.data.inputs),
+        outputs(StackedModule(bare), of.start[0], of.data.inputs),
+        **EXACT,
+    )

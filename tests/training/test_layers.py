@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from collections import OrderedDict
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +13,10 @@ from torch import nn
 from torch.func import functional_call
 
 from fedexperts.models.mixture import Mixture
-from fedexperts.training.layers import is_fast, stack
+from fedexperts.training.dropout import drawing_layers, layer_seeds, with_client_dropout
+from fedexperts.training.layers import _general, is_fast, stack
+
+plain_dropout = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "plain_dropout.py")))
 
 CLIENTS, BATCH = 3, 4
 
@@ -143,3 +149,50 @@ def test_layers_that_cannot_be_batched_are_computed_one_client_at_a_time():
     gradients = torch.autograd.grad(outputs[1].sum(), list(parameters.values()))
     assert all(part[1].abs().sum() > 0 for part in gradients)
     assert all(part[[0, 2]].abs().sum() == 0 for part in gradients)
+
+
+WITH_DROPOUT = {
+    "dense": nn.Sequential(
+        nn.Flatten(),
+        nn.Dropout(0.75),
+        nn.Linear(2 * 9 * 7, 6),
+        nn.ReLU(),
+        nn.Dropout(0.5, inplace=True),
+        nn.Linear(6, 5),
+    ),
+    "dense on the last axis": nn.Sequential(
+        nn.Linear(7, 5), nn.Dropout(0.5), nn.Linear(5, 2), nn.Dropout2d(0.5)
+    ),
+    "convolutions": nn.Sequential(
+        nn.Dropout2d(0.5),
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.Dropout(0.5),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(3, 4, 2),
+        nn.Dropout2d(0.75),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Linear(4 * 3 * 2, 5),
+    ),
+    "everything and nothing": nn.Sequential(
+        nn.Dropout2d(1.0), nn.Flatten(), nn.Dropout(0.0), nn.Linear(2 * 9 * 7, 3), nn.Dropout(0.5)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_the_fast_path_drops_exactly_what_the_general_one_drops_and_what_a_client_alone_drops(name):
+    module = with_client_dropout(WITH_DROPOUT[name]).double()
+    assert is_fast(module)
+    # Whole numbers, and factors of two or zero: nothing is rounded, in whatever order it is added up.
+    inputs = (images(2, 9, 7).mul(3).round(),)
+    parameters = {key: value.round() for key, value in draw(module, inputs)[0].items()}
+    seeds = torch.tensor([3, -(2**63), 2**63 - 1])
+    stacked = {**parameters, **layer_seeds(seeds, drawing_layers(module))}
+    found = stack(module)(stacked, inputs)
+    assert torch.equal(found, _general(module)(stacked, inputs))
+    for client, seed in enumerate(seeds.tolist()):
+        own = {key: value[client] for key, value in parameters.items()}
+        plain = plain_dropout.with_masks(WITH_DROPOUT[name], seed)
+        assert torch.equal(found[client], functional_call(plain, own, inputs[0][client]))

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from fedexperts.training import cohort
-from fedexperts.training.cohort import CohortData, measure, measure_one
+from fedexperts.training.cohort import measure, measure_one
+from fedexperts.training.data import CohortData
 from fedexperts.training.stacked import StackedModule
 
 HERE = Path(__file__).parent

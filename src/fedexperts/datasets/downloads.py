@@ -9,18 +9,18 @@ import math
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import fsspec  # type: ignore[import-untyped]
 
 from fedexperts.datasets.errors import DataError
-from fedexperts.datasets.files import written_whole
 from fedexperts.datasets.source import HAND_OVER
 from fedexperts.progress import progress
+from fedexperts.storage.files import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
     Raises:
         DataError: If it cannot be had, or what lies there is not it.
     """
+    if Path(file.name).name != file.name:
+        raise DataError(f"{file.name!r} is no name of a file in {folder}; leave out folders")
     target = folder / file.name
     if target.exists():
         verify(target, file.checksum, f"Delete it, and it is downloaded again. {file.by_hand(folder)}")

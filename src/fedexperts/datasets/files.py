@@ -1,39 +1,30 @@
-"""Files that are either whole or not there."""
+"""Kedro's own datasets, made to write files that are either whole or not there."""
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+from fedexperts.storage.files import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+
+class WholeFiles(LocalFileSystem):  # type: ignore[misc]
+    """The files of this machine, for datasets that would leave half a file behind where writing fails."""
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:  # noqa: ANN401 - as fsspec has it
+        """Open a file; one that is written is used in a ``with`` block, and appears when that ends well."""
+        if "w" not in mode:
+            return super().open(path, mode, **options)
+        return _written(Path(self._strip_protocol(path)), mode, options.get("encoding"))
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Write a file so that nobody ever sees half of it.
-
-    Args:
-        path: Where the file is to be in the end. Missing folders are made.
-
-    Yields:
-        A path in the same folder to write to. If the block ends well, what lies there takes the place of
-        ``path`` in one step; if it fails, it is removed and ``path`` stays as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process's id keeps two runs that write the same file from writing into each other's.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        # Some libraries make files that only their owner may read; this one is to be as open as any other.
-        partial.touch()
-        mode = partial.stat().st_mode
-        yield partial
-        partial.chmod(mode)
-        # Without this, a power cut could leave the new name on a file whose content never reached the disk.
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _written(path: Path, mode: str, encoding: str | None) -> Iterator[IO[Any]]:
+    with written_whole(path) as partial, partial.open(mode, encoding=encoding) as file:
+        yield file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNSIGNED_BYTE = 0x08
+LARGEST = 4_000_000_000
+"""Values that a file may claim to hold."""
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
@@ -36,16 +38,21 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         DataError: If the file is damaged, or something else.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with cast("IO[bytes]", gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
+            return _read(path, file, dimensions)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is damaged or incomplete: {error}") from error
-    start = 4 + 4 * dimensions
-    if len(content) < start or content[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
+
+
+def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[np.uint8]:
+    header = file.read(4 + 4 * dimensions)
+    if len(header) < 4 + 4 * dimensions or header[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
         raise DataError(f"{path} is damaged, or no IDX file of bytes in {dimensions} dimensions")
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
+    shape = tuple(int(size) for size in np.frombuffer(header[4:], dtype=">u4"))
     expected = math.prod(shape)
-    if len(content) - start != expected:
-        raise DataError(
-            f"{path} is damaged or incomplete: {len(content) - start} of {expected} values are there"
-        )
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    # one more than expected, to notice what is too long, and no more: a small file can unpack to any size
+    content = file.read(expected + 1) if expected <= LARGEST else b""
+    if len(content) != expected:
+        there = f"more than {expected}" if len(content) > expected else f"{len(content)} of {expected}"
+        raise DataError(f"{path} is damaged or incomplete: {there} values are there")
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,13 @@ if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
+    from PIL.ImageFile import ImageFile
 
 logger = logging.getLogger(__name__)
 
 LAYOUT = "Images lie in <class>/<file> or <split>/<class>/<file>, in a folder or a tar archive"
 MODES = {1: "L", 3: "RGB"}
+MOST_PIXELS = 50_000_000
 
 
 class ImagesDataset(RawSource):
@@ -121,23 +122,35 @@ def decode(member: Member, size: tuple[int, int] | None, channels: int | None) -
 
     try:
         with Image.open(io.BytesIO(member.read())) as image:
-            if image.mode.startswith(("I", "F")):
-                # Pillow would cut these off at 255 instead of scaling them
-                raise DataError(f"{member.origin} has more than 8 bits per colour; convert the images first")
-            mode = image.mode if channels is None else MODES[channels]
-            if mode not in MODES.values():
-                raise DataError(
-                    f"{member.origin} has colours of the kind {mode}; set channels to 1 (grey) or 3 (colour) "
-                    "in the catalog, and all images are converted"
-                )
-            converted = image.convert(mode)
-    # what Pillow raises for the damaged files of its many formats
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+            converted = image.convert(_checked_mode(member, image, channels))
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # the many formats of Pillow fail in all ways that there are
         raise DataError(f"{member.origin} cannot be read as an image: {error}") from error
     if size is not None:
         converted = converted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     pixels = np.asarray(converted)
     return pixels[np.newaxis] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _checked_mode(member: Member, image: ImageFile, channels: int | None) -> str:
+    """Refuse what cannot be turned into pixels, and name the kind of colours to turn it into."""
+    # before anything is decoded: a file of a few bytes can stand for more pixels than there is room for
+    if not 0 < image.width * image.height <= MOST_PIXELS:
+        raise DataError(
+            f"{member.origin} has {image.height} x {image.width} pixels; images have at least one, "
+            f"and at most {MOST_PIXELS:,}"
+        )
+    if image.mode.startswith(("I", "F")):
+        # Pillow would cut these off at 255 instead of scaling them
+        raise DataError(f"{member.origin} has more than 8 bits per colour; convert the images first")
+    mode = image.mode if channels is None else MODES[channels]
+    if mode not in MODES.values():
+        raise DataError(
+            f"{member.origin} has colours of the kind {mode}; set channels to 1 (grey) or 3 (colour) "
+            "in the catalog, and all images are converted"
+        )
+    return mode
 
 
 def _class_names(place: Path, listing: Listing) -> tuple[str, ...]:

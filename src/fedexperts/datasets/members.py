@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import tarfile
 import zlib
 from contextlib import ExitStack, contextmanager
@@ -14,7 +16,23 @@ from fedexperts.datasets.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+LARGEST = 1_000_000_000
+"""The most bytes that a file in an archive may claim to hold: a damaged or hostile one claims anything."""
+
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+BROKEN = (
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
+"""What reading a damaged archive raises."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +95,9 @@ def _list_folder(root: Path, listing: Listing) -> None:
         if path.is_dir():
             listing.folders.add(parts)
         elif len(parts) > 1:
+            if not path.is_file():
+                # a pipe, for instance, would be waited for, for ever
+                raise DataError(f"{path} is no file, or a link that leads nowhere; delete it")
             listing.files.append(Member(parts, str(path), path.read_bytes))
 
 
@@ -102,6 +123,11 @@ def _list_archive(archive: Path, prefix: tuple[str, ...], listing: Listing, stac
         if member.isdir():
             listing.folders.add(parts)
         elif member.isfile():
+            if member.size > LARGEST:
+                raise DataError(
+                    f"{archive} is damaged, or made to do harm: "
+                    f"{member.name!r} claims to hold {member.size} bytes"
+                )
             origin = f"{archive}, {member.name}"
             listing.files.append(Member(parts, origin, lambda member=member: read(member)))  # type: ignore[misc]
         else:
@@ -123,7 +149,7 @@ def _check_end(tar: tarfile.TarFile) -> None:
 def _explained(archive: Path) -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except BROKEN as error:
         raise DataError(f"{archive} is damaged, incomplete or no tar archive: {error}") from error
 
 

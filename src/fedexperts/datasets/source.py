@@ -63,7 +63,7 @@ class RawSource(AbstractDataset[NoReturn, "Examples"]):
             return self.read()
         except DataError:
             raise
-        except UserError as error:
+        except (UserError, OSError) as error:  # the latter for a name that is too long, or no permission
             raise DataError(f"{self._path or self._filepath or type(self).__name__}: {error}") from error
 
     def save(self, data: NoReturn) -> None:

@@ -79,13 +79,21 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> Table:
 
     try:
         with pq.ParquetFile(path) as file:
-            _positions(path, wanted, file.schema_arrow.names)
+            schema = file.schema_arrow
+            _positions(path, wanted, schema.names)
+            for name in wanted:
+                if schema.names.count(name) > 1:
+                    raise DataError(f"{path} has {schema.names.count(name)} columns with the name {name}")
+                if pa.types.is_binary(schema.field(name).type):
+                    raise DataError(f"{path} has bytes in the column {name}; store it as text")
             table = file.read(columns=list(wanted))
-    except (pa.ArrowException, OSError) as error:
+        return {
+            name: [None if value is None else str(value) for value in table[name].to_pylist()]
+            for name in wanted
+        }
+    # ValueError and OverflowError: times that Python cannot hold, text that is no UTF-8
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError(f"{path} is damaged, incomplete or no Parquet file: {error}") from error
-    return {
-        name: [None if value is None else str(value) for value in table[name].to_pylist()] for name in wanted
-    }
 
 
 @contextmanager

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LONGEST_NUMBER = 1_000  # digits; Python reads no more than a few thousand
 YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -133,8 +134,14 @@ class TextTableDataset(RawSource):
             urls = [address + file.name for file in self._files]
         else:
             urls = [address]
+        try:
+            names = [PurePosixPath(urlsplit(url).path).name for url in urls]
+        except ValueError as error:
+            raise DataError(f"{address} is no address: {error}") from error
+        strange = next((name for name in names if not name.endswith(SUFFIXES)), None)
+        if strange is not None:
+            raise DataError(f"{address} leads to no table; its name must end in {', '.join(SUFFIXES)}")
         marks = [hashlib.sha256(url.encode()).hexdigest()[:8] for url in urls]
-        names = [PurePosixPath(urlsplit(url).path).name for url in urls]
         return [
             RemoteFile(f"{mark}-{name}", (url,)) for mark, name, url in zip(marks, names, urls, strict=True)
         ]
@@ -210,5 +217,5 @@ def _flags(path: Path, table: Table, column: str) -> list[bool]:
 
 def _natural(value: str) -> tuple[bool, int, str]:
     """Order numbers by their size, and before words."""
-    is_number = value.isdecimal()
+    is_number = value.isdecimal() and len(value) < LONGEST_NUMBER
     return (not is_number, int(value) if is_number else 0, value)

@@ -90,6 +90,12 @@ class TorchvisionDataset(RawSource):
                     f"{image_path} holds {len(features[-1])} images, "
                     f"but {label_path} holds {len(labels[-1])} labels"
                 )
+        sizes = {images.shape[1:] for images in features}
+        if len(sizes) > 1 or 0 in min(sizes):
+            found = " and ".join(" x ".join(map(str, size)) for size in sorted(sizes))
+            raise DataError(
+                f"{self._path or self._folder} holds images of {found} pixels; all must be of one size"
+            )
         parts = [np.full(len(part), place > 0) for place, part in enumerate(labels)]  # train first, then test
         return Examples(
             np.concatenate(features)[:, np.newaxis],

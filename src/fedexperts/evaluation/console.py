@@ -10,11 +10,13 @@ from rich.table import Table
 
 from fedexperts.evaluation.display import (
     ALL,
+    CALIBRATED,
     GENERALIST,
     GROUP_LABELS,
     NOT_ATTAINABLE,
     percent,
     percent_interval,
+    predictors,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def comparison_table(summary: pd.DataFrame) -> Table:
     notes = ["In percent, with intervals over clients."]
     if not summary["attainable"].all():
         notes.append(f"* {NOT_ATTAINABLE}: a bound, not a method.")
+    if summary["calibrated"].any():
+        notes.append("+ calibrated: the method above, with a calibrated generalist.")
     table = Table(box=box.SIMPLE_HEAD, caption=" ".join(notes), caption_justify="left", pad_edge=False)
     table.add_column("method", max_width=18, overflow="fold")
     for heading in HEADINGS.values():
@@ -50,13 +54,14 @@ def comparison_table(summary: pd.DataFrame) -> Table:
             count = int(rows["n_clients"].iloc[0])
             table.add_section()
             table.add_row(f"[bold]{GROUP_LABELS.get(str(group), escape(str(group)))}[/bold] ({count})")
-        for row in rows.to_dict("records"):
+        for predictor, row in zip(predictors(rows), rows.to_dict("records"), strict=True):
             mark = "" if row["attainable"] else " *"
             cells = [
                 "reference"
-                if name == "clients_hurt" and row["method"] == GENERALIST
+                if name == "clients_hurt" and predictor == GENERALIST
                 else f"{percent(row[name])} {percent_interval(row[f'{name}_low'], row[f'{name}_high'])}"
                 for name in HEADINGS
             ]
-            table.add_row(escape(str(row["method"])) + mark, *cells, style="" if row["attainable"] else "dim")
+            shown = "  + calibrated" if predictor.endswith(CALIBRATED) else escape(predictor)
+            table.add_row(shown + mark, *cells, style="" if row["attainable"] else "dim")
     return table

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pandas as pd
+
+CALIBRATED = "+calibrated"
 GENERALIST = "fedavg"
 NOT_ATTAINABLE = "not attainable"
 
@@ -33,6 +36,7 @@ class Look:
         marker: The same marker in matplotlib's.
         attainable: False for a bound that no real predictor can reach.
         phrase: Its name within a sentence.
+        calibrated: Whether this is how it is shown with a calibrated generalist: its marker is hollow.
     """
 
     label: str
@@ -41,11 +45,22 @@ class Look:
     marker: str
     attainable: bool = True
     phrase: str = ""
+    calibrated: bool = False
 
     @property
     def full_label(self) -> str:
         """The label, and a warning where the method is only a bound."""
         return self.label if self.attainable else f"{self.label} ({NOT_ATTAINABLE})"
+
+    def with_calibration(self) -> Look:
+        """How the method is shown with a calibrated generalist."""
+        return replace(
+            self,
+            label=f"{self.label}, calibrated",
+            symbol=f"{self.symbol}-open",
+            phrase=f"{self.phrase} with calibration",
+            calibrated=True,
+        )
 
 
 # Hues of Okabe and Ito (2008), which stay apart for colour-blind eyes; darker yellow.
@@ -54,44 +69,59 @@ KNOWN_LOOKS = {
     "local": Look("Local", "#CC79A7", "triangle-up", "^", phrase="local training"),
     "finetuned": Look("Fine-tuned", "#009E73", "diamond", "D", phrase="fine-tuning"),
     "mixture": Look("Mixture", "#D55E00", "circle", "o", phrase="the mixture"),
+    "density_ratio": Look("Density ratio", "#332288", "diamond-tall", "d", phrase="the density-ratio gate"),
+    "prior_shift": Look("Prior shift", "#882255", "hexagon", "h", phrase="the shifted generalist"),
+    "wise_ft": Look("WiSE-FT", "#6F4E37", "cross", "P", phrase="interpolated weights (WiSE-FT)"),
     "average": Look("Average", "#56B4E9", "triangle-down", "v", phrase="plain averaging of the two experts"),
     "constant": Look("Constant", "#A67C00", "pentagon", "p", phrase="a constant mixing weight"),
     "oracle": Look("Oracle", "#767676", "x", "X", attainable=False, phrase="the oracle gate"),
 }
-SPARE_COLOURS = ("#332288", "#882255", "#117733", "#6F4E37", "#44AA99", "#AA4499")
-SPARE_SYMBOLS = (
-    ("star", "*"),
-    ("hexagon", "h"),
-    ("cross", "P"),
-    ("triangle-left", "<"),
-    ("triangle-right", ">"),
-)
+SPARE_COLOURS = ("#117733", "#44AA99", "#AA4499", "#999933", "#661100")
+SPARE_SYMBOLS = (("triangle-left", "<"), ("triangle-right", ">"), ("star", "*"), ("octagon", "8"))
 
 
-def looks(methods: Iterable[str]) -> dict[str, Look]:
+def predictors(table: pd.DataFrame) -> pd.Series[str]:
+    """Name what predicted in each row: the method, with ``+calibrated`` where its generalist was.
+
+    Args:
+        table: With ``method`` and ``calibrated``; tables that were stored by version 0.1 lack the latter.
+    """
+    methods = table["method"].astype(str)
+    if "calibrated" not in table:
+        return methods
+    return methods.where(~table["calibrated"].astype(bool), methods + CALIBRATED)
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
     """Say how methods are shown, and in which order.
 
     Args:
-        methods: Names of methods, known or not, repeated or not.
+        names: Names of methods, known or not, repeated or not, as :func:`predictors` gives them.
 
     Returns:
-        A look for every method: known ones first, then unknown ones under their own names in the order given,
-        then bounds that cannot be attained.
+        A look for every name: known methods first, then unknown ones under their own names in the order
+        given, then bounds that cannot be attained; each is followed by itself with a calibrated generalist.
     """
-    given = dict.fromkeys(methods)
+    given = dict.fromkeys(names)
+    methods = dict.fromkeys(name.removesuffix(CALIBRATED) for name in given)
     spare = zip(cycle(SPARE_COLOURS), cycle(SPARE_SYMBOLS), strict=False)
-    found = {name: look for name, look in KNOWN_LOOKS.items() if name in given and look.attainable}
-    for name in given:
+    found = {name: look for name, look in KNOWN_LOOKS.items() if name in methods and look.attainable}
+    for name in methods:
         if name not in KNOWN_LOOKS:
             colour, (symbol, marker) = next(spare)
             found[name] = Look(name, colour, symbol, marker, phrase=name)
-    found.update({name: look for name, look in KNOWN_LOOKS.items() if name in given and not look.attainable})
-    return found
+    found |= {name: look for name, look in KNOWN_LOOKS.items() if name in methods and not look.attainable}
+    both = ((name, look) for method, of in found.items() for name, look in _forms(method, of))
+    return {name: look for name, look in both if name in given}
 
 
-def is_attainable(method: str) -> bool:
+def _forms(method: str, look: Look) -> tuple[tuple[str, Look], tuple[str, Look]]:
+    return (method, look), (method + CALIBRATED, look.with_calibration())
+
+
+def is_attainable(name: str) -> bool:
     """Whether a real predictor can do what the method does."""
-    return method not in KNOWN_LOOKS or KNOWN_LOOKS[method].attainable
+    return looks([name])[name].attainable
 
 
 def percent(share: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedexperts.evaluation.display import KNOWN_LOOKS, looks
+from fedexperts.evaluation.display import KNOWN_LOOKS, looks, predictors
 from fedexperts.evaluation.theme import figure, say_instead
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def client_accuracy(client_metrics: pd.DataFrame) -> go.Figure:
 
     Args:
         client_metrics: A row per client, method and test set with ``client_id``, ``opted_out``, ``method``,
-            ``test_set``, ``n`` and ``accuracy``.
+            ``calibrated``, ``test_set``, ``n`` and ``accuracy``.
     """
+    client_metrics = client_metrics.assign(method=predictors(client_metrics))
     local = client_metrics[(client_metrics["test_set"] == "local") & client_metrics["accuracy"].notna()]
     rows = [
         Row(method, look.full_label, look.colour, local[local["method"] == method], "accuracy")

@@ -1,4 +1,4 @@
-"""The report's figures of the federation as a whole; :mod:`distributions` has those of single clients."""
+"""The report's figures of what happened before any method is compared: rounds, and who has which class."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from plotly.subplots import make_subplots
 
-from fedexperts.evaluation.display import ALL, GENERALIST, KNOWN_LOOKS, looks, percent, percent_interval
-from fedexperts.evaluation.labels import place_labels
+from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS
 from fedexperts.evaluation.theme import (
     BLUES,
     CLASS_COLOURS,
@@ -29,131 +28,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_BARS = 60
-CANVAS = (760.0, 390.0)
-
-
-def padded_range(low: float, high: float) -> tuple[float, float]:
-    """Widen the range of an axis of shares so that points and their names keep off its ends."""
-    pad = max(0.12 * (high - low), 0.02)
-    return low - pad, high + pad
-
-
-def accuracy_tradeoff(summary: pd.DataFrame) -> go.Figure:
-    """Draw global against local accuracy, one point per method (figure 3 of arXiv:2010.02056).
-
-    Args:
-        summary: As :func:`fedexperts.evaluation.statistics.summarise` returns it; the rows of
-            all clients count.
-    """
-    rows = summary[summary["clients"] == ALL].set_index("method")
-    drawn = figure(
-        "Global against local accuracy",
-        "Mean over clients with intervals. Up and to the right is better; dotted lines mark FedAvg.",
-        height=540,
-    )
-    x_range = padded_range(rows["local_accuracy_low"].min(), rows["local_accuracy_high"].max())
-    y_range = padded_range(rows["global_accuracy_low"].min(), rows["global_accuracy_high"].max())
-    drawn.update_xaxes(title_text="Local accuracy", tickformat=".0%", range=x_range)
-    drawn.update_yaxes(title_text="Global accuracy", tickformat=".0%", range=y_range)
-    drawn.update_layout(showlegend=False)
-    if GENERALIST in rows.index:
-        line = {"dash": "dot", "width": 1, "color": KNOWN_LOOKS[GENERALIST].colour}
-        drawn.add_vline(rows.loc[GENERALIST, "local_accuracy"], line=line, opacity=0.5, layer="below")
-        drawn.add_hline(rows.loc[GENERALIST, "global_accuracy"], line=line, opacity=0.5, layer="below")
-    shown = looks(rows.index)
-    rows = rows.loc[list(shown)]
-    for (method, look), row in zip(shown.items(), rows.to_dict("records"), strict=True):
-        bars = {
-            axis: {
-                "type": "data",
-                "symmetric": False,
-                "array": [row[f"{name}_high"] - row[name]],
-                "arrayminus": [row[name] - row[f"{name}_low"]],
-                "thickness": 1.2,
-                "width": 3,
-            }
-            for axis, name in (("error_x", "local_accuracy"), ("error_y", "global_accuracy"))
-        }
-        lines = [
-            f"{test} {percent(row[name])}% {percent_interval(row[f'{name}_low'], row[f'{name}_high'])}"
-            for test, name in (("local", "local_accuracy"), ("global", "global_accuracy"))
-        ]
-        drawn.add_scatter(
-            x=[row["local_accuracy"]],
-            y=[row["global_accuracy"]],
-            name=escape(look.full_label),
-            meta=method,
-            mode="markers",
-            marker={
-                "symbol": look.symbol,
-                "size": 13,
-                "color": look.colour,
-                "line": {"color": "white", "width": 1},
-            },
-            hovertemplate=f"<b>{escape(look.full_label)}</b><br>{'<br>'.join(lines)}<extra></extra>",
-            **bars,
-        )
-    _name_points(drawn, rows, [look.full_label for look in shown.values()], x_range, y_range)
-    return drawn
-
-
-def _name_points(
-    drawn: go.Figure,
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-) -> None:
-    offsets = label_offsets(rows, names, (x_range, y_range), CANVAS, FONT_SIZE)
-    for name, x, y, (right, up) in zip(
-        names, rows["local_accuracy"], rows["global_accuracy"], offsets, strict=True
-    ):
-        drawn.add_annotation(
-            x=x,
-            y=y,
-            ax=right,
-            ay=-up,
-            text=escape(name),
-            arrowhead=0,
-            arrowwidth=0.8,
-            arrowcolor=RULE,
-            standoff=9,
-            borderpad=1,
-            bgcolor="rgba(255,255,255,0.75)",
-            font={"color": INK, "size": FONT_SIZE},
-        )
-
-
-def label_offsets(
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    ranges: tuple[tuple[float, float], tuple[float, float]],
-    canvas: tuple[float, float],
-    font: float,
-) -> list[tuple[float, float]]:
-    """Choose where the methods' names go in a plot of global against local accuracy.
-
-    Args:
-        rows: A row of the summary for each method.
-        names: What to write beside each.
-        ranges: The lowest and the highest value of the horizontal and of the vertical axis.
-        canvas: The size of the plot in pixels.
-        font: The size of the letters in pixels.
-
-    Returns:
-        The offset of each name's centre from its point in pixels, upwards.
-    """
-
-    def pixels(axis: int, column: str) -> list[float]:
-        (low, high), size = ranges[axis], canvas[axis]
-        return [float((value - low) / (high - low) * size) for value in rows[column]]
-
-    points = list(zip(pixels(0, "local_accuracy"), pixels(1, "global_accuracy"), strict=True))
-    across = zip(pixels(0, "local_accuracy_low"), pixels(0, "local_accuracy_high"), points, strict=True)
-    along = zip(pixels(1, "global_accuracy_low"), pixels(1, "global_accuracy_high"), points, strict=True)
-    bars = [(low, y - 2, high, y + 2) for low, high, (_, y) in across]
-    bars += [(x - 2, low, x + 2, high) for low, high, (x, _) in along]
-    return place_labels(points, names, canvas, font, avoid=bars)
 
 
 def validation_curve(federation_history: pd.DataFrame) -> go.Figure:

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fedexperts.evaluation.display import ALL, GENERALIST, KNOWN_LOOKS, Look, looks, percent
-from fedexperts.evaluation.figures import padded_range
+from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS, Look, looks, percent
 from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
+from fedexperts.evaluation.tradeoff import calibrated_pairs, padded_range, rows_by_predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +28,16 @@ def comparison(summary: pd.DataFrame) -> Figure:
             all clients count.
 
     Returns:
-        A figure of its own that no global state of matplotlib knows, 12 x 4.8 inches at 160 dots per inch.
+        A figure of its own that no global state of matplotlib knows, 12 x 4.8 inches at 160 dots per inch;
+        higher for more than a dozen rows.
     """
-    rows = summary[summary["clients"] == ALL].set_index("method")
+    rows = rows_by_predictor(summary)
     shown = looks(rows.index)
     rows = rows.loc[list(shown)]
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
-    drawn = Figure(figsize=(12, 4.8), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
+    drawn = Figure(
+        figsize=(12, max(4.8, 0.32 * len(rows) + 1)), dpi=DOTS_PER_INCH, layout=layout, facecolor="white"
+    )
     left, right = drawn.subplots(1, 2, width_ratios=[1.25, 1])
     for axes in (left, right):
         _dress(axes)
@@ -57,15 +60,18 @@ def _dress(axes: Axes) -> None:
 
 def _title(axes: Axes, title: str, subtitle: str) -> None:
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=24)
-    axes.annotate(
+    below = axes.annotate(
         subtitle, (0, 1), (0, 8), "axes fraction", "offset points", color=SOFT_INK, fontsize=FONT - 0.5
     )
+    below.set_in_layout(False)  # a line that is longer than the panel must not shrink it
 
 
 def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
     clients = int(rows["n_clients"].iloc[0])
     # The other panel names the markers: here some lie too close together for names of their own.
     subtitle = f"mean over {clients} clients with intervals; markers as on the right, dotted: FedAvg"
+    if rows["calibrated"].any():
+        subtitle = f"mean over {clients} clients; markers as on the right, hollow: calibrated, dotted: FedAvg"
     _title(axes, "Global against local accuracy", subtitle)
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -79,6 +85,8 @@ def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
         reference = rows.loc[GENERALIST, ["local_accuracy", "global_accuracy"]].to_numpy(dtype=float)
         axes.axvline(reference[0], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
         axes.axhline(reference[1], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
+    for (x, y), (x_now, y_now) in calibrated_pairs(rows):
+        axes.plot([x, x_now], [y, y_now], color=SOFT_INK, lw=0.8, zorder=2)
     for look, row in zip(shown.values(), rows.to_dict("records"), strict=True):
         x, y = row["local_accuracy"], row["global_accuracy"]
         axes.errorbar(
@@ -89,7 +97,8 @@ def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
             color=look.colour,
             marker=look.marker,
             markersize=9,
-            markeredgecolor="white",
+            markerfacecolor="white" if look.calibrated else look.colour,
+            markeredgecolor=look.colour if look.calibrated else "white",
             elinewidth=1.2,
             capsize=2,
             zorder=3,
@@ -100,7 +109,9 @@ def _worse_off(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
     _title(axes, "Who gains, who loses", "local accuracy: mean (filled), bottom decile (hollow)")
     axes.set_xlabel("Local accuracy", color=SOFT_INK)
     axes.grid(visible=False, axis="y")
-    axes.set_yticks(range(len(rows)), [look.full_label for look in shown.values()], parse_math=False)
+    # A calibrated form follows its method, so it needs no long name.
+    labels = ["+ calibrated" if look.calibrated else look.full_label for look in shown.values()]
+    axes.set_yticks(range(len(rows)), labels, parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     for position, (look, row) in enumerate(zip(shown.values(), rows.to_dict("records"), strict=True)):

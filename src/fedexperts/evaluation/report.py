@@ -13,7 +13,14 @@ import plotly.io
 from plotly.offline import get_plotlyjs
 from pydantic import BaseModel
 
-from fedexperts.evaluation.display import GENERALIST, GROUP_LABELS, looks, percent, percent_interval
+from fedexperts.evaluation.display import (
+    GENERALIST,
+    GROUP_LABELS,
+    looks,
+    percent,
+    percent_interval,
+    predictors,
+)
 from fedexperts.evaluation.reading import describe_result
 from fedexperts.evaluation.statistics import STATISTICS, mean_scores
 
@@ -75,6 +82,7 @@ def render_report(run: Run) -> str:
         confidence=percent(run.evaluation.confidence).removesuffix(".0"),
         resamples=run.evaluation.resamples,
         groups=_groups(run.summary),
+        calibrated=bool(run.summary["calibrated"].any()),
         scores=_scores(run.client_metrics),
         figures=[_embed(name, drawn) for name, drawn in run.figures.items()],
         settings=_sections(run.parameters),
@@ -124,6 +132,7 @@ def _sections(parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _groups(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    summary = summary.assign(method=predictors(summary))
     shown = looks(summary["method"])
     groups = []
     for group, rows in summary.groupby("clients", sort=False):
@@ -147,6 +156,7 @@ def _groups(summary: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _scores(client_metrics: pd.DataFrame) -> list[dict[str, Any]]:
     table = mean_scores(client_metrics)
+    table["method"] = predictors(table)
     shown = looks(table["method"])
     return [
         {

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fedexperts.evaluation.display import ALL, GENERALIST, OPTED_IN, OPTED_OUT, UNSEEN, is_attainable, looks
+from fedexperts.evaluation.display import (
+    ALL,
+    CALIBRATED,
+    GENERALIST,
+    OPTED_IN,
+    OPTED_OUT,
+    UNSEEN,
+    is_attainable,
+    looks,
+    predictors,
+)
 from fedexperts.randomness import generator
 
 if TYPE_CHECKING:
@@ -44,7 +54,7 @@ class PairedAccuracy:
     """The accuracy of every method on the same clients.
 
     Attributes:
-        methods: Their names, in display order.
+        methods: Their names as :func:`fedexperts.evaluation.display.predictors` gives them, in display order.
         roles: ``[clients]``: ``unseen`` where a client was kept out of training for the experiment's sake,
             else ``opted_out`` or ``opted_in``.
         on_local: ``[methods, clients]``, accuracy on each client's local test.
@@ -131,7 +141,7 @@ def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
 
     Args:
         client_metrics: A row per client, method and test set, with the columns ``client_id``, ``opted_out``,
-            ``method``, ``test_set``, ``n`` and ``accuracy``.
+            ``method``, ``calibrated``, ``test_set``, ``n`` and ``accuracy``.
 
     Returns:
         The accuracies of the clients that have both tests; one without, such as a client that has too few
@@ -141,6 +151,7 @@ def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
         ValueError: If FedAvg is missing, a row occurs twice, no client has both tests, or a client was tested
             with one method and not with another, or on other numbers of examples.
     """
+    client_metrics = client_metrics.assign(method=predictors(client_metrics))
     methods = tuple(looks(client_metrics["method"]))
     if GENERALIST not in methods:
         raise ValueError(
@@ -193,10 +204,10 @@ def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: 
 
     Returns:
         A row per group of clients (``clients``: all, and opted_in, opted_out and unseen where there are
-        several) and ``method``, with ``attainable``, ``n_clients`` and, each with the bounds ``_low`` and
-        ``_high`` of its interval and all shares in [0, 1]: ``local_accuracy`` and ``global_accuracy``, means
-        over clients; ``bottom_decile``, the local accuracy that a tenth of the clients stay below;
-        ``clients_hurt``, the share of clients whose local accuracy is below FedAvg's.
+        several), ``method`` and ``calibrated``, with ``attainable``, ``n_clients`` and, each with the bounds
+        ``_low`` and ``_high`` of its interval and all shares in [0, 1]: ``local_accuracy`` and
+        ``global_accuracy``, means over clients; ``bottom_decile``, the local accuracy that a tenth of the
+        clients stay below; ``clients_hurt``, the share of clients whose local accuracy is below FedAvg's.
 
     Raises:
         ValueError: As :func:`pair_clients`.
@@ -215,7 +226,8 @@ def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: 
             )
             row = {
                 "clients": group,
-                "method": method,
+                "method": method.removesuffix(CALIBRATED),
+                "calibrated": method.endswith(CALIBRATED),
                 "attainable": is_attainable(method),
                 "n_clients": pairs.clients,
             }
@@ -232,18 +244,18 @@ def mean_scores(client_metrics: pd.DataFrame) -> pd.DataFrame:
         client_metrics: A row per client, method and test set, with ``loss`` and ``ece``.
 
     Returns:
-        A row per method in display order: ``method``, ``local_loss``, ``local_ece``, ``global_loss``,
-        ``global_ece``; NaN where nothing was measured.
+        A row per method in display order: ``method``, ``calibrated``, ``local_loss``, ``local_ece``,
+        ``global_loss``, ``global_ece``; NaN where nothing was measured.
     """
-    methods = list(looks(client_metrics["method"]))
-    means = client_metrics.groupby(["method", "test_set"])[["loss", "ece"]].mean()
+    names = predictors(client_metrics)
+    means = client_metrics.groupby([names.rename("name"), "test_set"])[["loss", "ece"]].mean()
     rows = [
-        {"method": method}
+        {"method": method.removesuffix(CALIBRATED), "calibrated": method.endswith(CALIBRATED)}
         | {
             f"{test}_{score}": means[score].get((method, test), np.nan)
             for test in ("local", "global")
             for score in ("loss", "ece")
         }
-        for method in methods
+        for method in looks(names)
     ]
     return pd.DataFrame(rows)

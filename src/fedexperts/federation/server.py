@@ -1,59 +1,53 @@
-"""The server's loop: sample a cohort, let it train, aggregate, validate now and then."""
+"""The server's loop: round after round, validate now and then, keep the best model."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-from dataclasses import dataclass
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
+from fedexperts import interruption
 from fedexperts.errors import UserError
-from fedexperts.federation.rules import RULES
-from fedexperts.federation.sampling import sample_cohort
+from fedexperts.federation.rounds import Federation, train_round
+from fedexperts.federation.state import State
 from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.inputs import InputSpec
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.progress import progress
+from fedexperts.provenance.code import describe_code
 from fedexperts.provenance.record import plain
-from fedexperts.randomness import generator
-from fedexperts.registry import resolve
-from fedexperts.training.cohort import CohortData, measure_one, train
+from fedexperts.training.cohort import measure_one
+from fedexperts.training.data import CohortData
 from fedexperts.training.stacked import StackedModule
 from fedexperts.training.trial import try_models
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fedexperts.federation.clients import OptInClients
+    from fedexperts.federation.rounds import Trainers
     from fedexperts.parameters import FederationSettings, ModelSettings
+    from fedexperts.storage.checkpoints import Checkpoints
+    from fedexperts.training.engine import Engine
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class Federation:
-    """The clients' opt-in data on the device, and what is done with it.
-
-    Attributes:
-        module: The architecture of the generalist.
-        client_ids: The clients that take part.
-        training: The training examples of each client.
-        validation: The validation examples of those clients that have any.
-        settings: The settings of the federation.
-        seed: The seed of the run.
-    """
-
-    module: StackedModule
-    client_ids: tuple[int, ...]
-    training: CohortData
-    validation: CohortData
-    settings: FederationSettings
-    seed: int
+WORK = "generalist"
 
 
 def train_generalist(
-    clients: OptInClients, model: ModelSettings, settings: FederationSettings, seed: int, device: torch.device
+    clients: OptInClients,
+    model: ModelSettings,
+    settings: FederationSettings,
+    seed: int,
+    engine: Engine,
+    checkpoints: Checkpoints,
 ) -> tuple[GeneralistWeights, pd.DataFrame]:
     """Train the generalist with federated averaging, and keep the best model that was validated.
 
@@ -65,12 +59,14 @@ def train_generalist(
         model: Which architecture to train.
         settings: Rounds, cohort and local training.
         seed: The seed of the run.
-        device: Where to compute.
+        engine: What to compute with.
+        checkpoints: Where to go on from, and to leave what the same call can go on from.
 
     Returns:
-        The generalist, and its history with one row per round: ``round``, ``clients``, ``train_loss``,
-        ``validation_loss`` and ``validation_accuracy`` (NaN where the round was not validated), and ``best``,
-        true for the round whose model was kept.
+        The generalist, and its history with one row per round: ``round``, ``clients`` that were averaged,
+        how many were ``absent``, whose training ``failed`` (client ids), ``train_loss``, ``validation_loss``
+        and ``validation_accuracy`` (NaN where the round was not validated), and ``best``, true for the
+        round whose model was kept.
 
     Raises:
         UserError: If a model does not suit the data, a cohort is larger than the federation, or nobody has
@@ -79,67 +75,66 @@ def train_generalist(
     architecture = Architecture(
         model, InputSpec(clients.features.shape[1:], clients.vocabulary), clients.classes
     )
-    try_models(architecture, torch.as_tensor(clients.features[:1], device=device))
-    first = initial_parameters(architecture.expert, seed, "federation/initial")
-    module = StackedModule(architecture.expert().to(device))
-    federation = _federation(clients, module, settings, seed, device)
-    weights = module.rows({name: value[None].to(device) for name, value in first.items()})[0]
-    best, best_loss = weights, float("inf")
-    history = []
-    with progress("Federated training", settings.rounds) as report:
-        for round_number in range(1, settings.rounds + 1):
-            weights, entry = train_round(federation, weights, round_number)
-            if round_number % settings.validate_every == 0 or round_number == settings.rounds:
-                entry.update(validate(federation, weights))
-                if entry["validation_loss"] < best_loss:
-                    best, best_loss = weights, entry["validation_loss"]
-            history.append(entry)
-            so_far = f"best validation {best_loss:.3f}" if math.isfinite(best_loss) else "not validated yet"
-            report(round_number, f"loss {entry['train_loss']:.3f}, {so_far}")
-    if not math.isfinite(best_loss):
-        raise UserError(
-            f"federated training diverged: its validation loss was never finite in {settings.rounds} rounds; "
-            f"lower `federation.learning_rate` (now {settings.learning_rate})"
-        )
-    table = pd.DataFrame(history).astype({"round": np.int64, "clients": np.int64})
-    table["best"] = table.index == table["validation_loss"].idxmin()
-    parameters = {name: value[0].cpu().numpy() for name, value in module.parameters(best[None]).items()}
-    noted = plain({"seed": seed, "model": model, "federation": settings})
-    lineage = {"opt_in": clients.fingerprint, "expert": model.expert, "settings": json.dumps(noted)}
-    return GeneralistWeights(parameters, lineage), table
-
-
-def train_round(
-    federation: Federation, weights: Tensor, round_number: int
-) -> tuple[Tensor, dict[str, float]]:
-    """One round: a cohort is drawn, trains the model on its own data, and is averaged.
-
-    Args:
-        federation: The clients and settings.
-        weights: ``[parameters]``: the model that is sent out; left as it is.
-        round_number: The round, from 1.
-
-    Returns:
-        The new model ``[parameters]``, and the round's entry in the history.
-    """
-    settings = federation.settings
-    taking_part = len(federation.client_ids)
-    cohort = sample_cohort(taking_part, settings.clients_per_round, federation.seed, round_number)
-    chosen = [federation.client_ids[position] for position in cohort]
-    streams = [generator(federation.seed, "federation/batches", client, round_number) for client in chosen]
-    data = federation.training.only(cohort)
-    start = weights.expand(len(cohort), -1)
-    trained = train(federation.module, start, data, settings.local_training, streams, settings.local_epochs)
-    examples = torch.tensor([len(rows) for rows in data.clients], device=weights.device)
-    aggregate = resolve("aggregation rule", settings.aggregation, RULES)
-    entry = {
-        "round": round_number,
-        "clients": len(cohort),
-        "train_loss": float((trained.losses * examples).sum() / examples.sum()),
-        "validation_loss": float("nan"),
-        "validation_accuracy": float("nan"),
+    try_models(architecture, torch.as_tensor(clients.features[:1], device=engine.device))
+    module = StackedModule(architecture.expert().to(engine.device))
+    federation = _federation(clients, module, settings, seed, engine)
+    lineage = {
+        "opt_in": clients.fingerprint,
+        "expert": model.expert,
+        "settings": json.dumps(plain({"seed": seed, "model": model, "federation": settings})),
+        "engine": json.dumps(engine.note(federation.chunk_size)),
     }
-    return aggregate(trained.rows, examples), entry
+    first = initial_parameters(architecture.expert, seed, "federation/initial")
+    start = module.rows({name: value[None].to(engine.device) for name, value in first.items()})[0]
+    engine.announce("Each round", settings.clients_per_round, federation.chunk_size, module)
+    state = _run(federation, State.first(start), checkpoints, {**lineage, **describe_code()})
+    table = pd.DataFrame(list(state.history))
+    table = table.astype({"round": np.int64, "clients": np.int64, "absent": np.int64, "failed": str})
+    table["best"] = table.index == table["validation_loss"].idxmin()
+    best = module.parameters(state.best[None]).items()
+    return GeneralistWeights({name: value[0].cpu().numpy() for name, value in best}, lineage), table
+
+
+def _run(federation: Federation, state: State, checkpoints: Checkpoints, key: dict[str, str]) -> State:
+    """Go through all rounds, from where an interrupted run left off if there is one."""
+    rounds = federation.settings.rounds
+    checkpoint = checkpoints.open(WORK, key)
+    if stored := checkpoint.load_last_step():
+        state = State.from_arrays(*stored, federation.engine.device)
+        logger.info("Going on with federated training after round %d of %d", state.rounds, rounds)
+    saved = time.monotonic()
+    with federation.workers() as workers, progress("Federated training", rounds) as report:
+        while state.rounds < rounds:
+            state = advance(federation, workers, state)
+            if (
+                federation.engine.is_checkpoint_due(state.rounds, time.monotonic() - saved)
+                or state.rounds == rounds
+                or interruption.requested()
+            ):
+                checkpoint.save_step(state.rounds, *state.to_arrays())
+                saved = time.monotonic()
+            loss, best = state.history[-1]["train_loss"], state.best_loss
+            so_far = f"best validation {best:.3f}" if math.isfinite(best) else "not validated yet"
+            report(state.rounds, f"loss {loss:.3f}, {so_far}")
+    if not math.isfinite(state.best_loss):
+        raise UserError(
+            f"federated training diverged: its validation loss was never finite in {rounds} rounds; "
+            f"lower `federation.learning_rate` (now {federation.settings.learning_rate})"
+        )
+    return state
+
+
+def advance(federation: Federation, workers: Trainers, state: State) -> State:
+    """Add one round to a state, with a validation if it is due."""
+    settings, number = federation.settings, state.rounds + 1
+    weights, entry = train_round(federation, workers, state.weights, number)
+    best, best_loss = state.best, state.best_loss
+    if number % settings.validate_every == 0 or number == settings.rounds:
+        found = validate(federation, weights)
+        entry.update(found)
+        if found["validation_loss"] < best_loss:
+            best, best_loss = weights, found["validation_loss"]
+    return State(weights, best, best_loss, (*state.history, entry))
 
 
 def validate(federation: Federation, weights: Tensor) -> dict[str, float]:
@@ -153,10 +148,10 @@ def _federation(
     module: StackedModule,
     settings: FederationSettings,
     seed: int,
-    device: torch.device,
+    engine: Engine,
 ) -> Federation:
-    features = torch.as_tensor(clients.features, device=device)
-    labels = torch.as_tensor(clients.labels, device=device)
+    features = torch.as_tensor(clients.features, device=engine.device)
+    labels = torch.as_tensor(clients.labels, device=engine.device)
 
     validation = [rows for rows in clients.validation if len(rows)]
     if not validation:
@@ -170,5 +165,6 @@ def _federation(
         training=CohortData((features,), labels, clients.train),
         validation=CohortData((features,), labels, validation),
         settings=settings,
+        engine=engine,
         seed=seed,
     )

@@ -50,6 +50,21 @@ def bag_of_embeddings(inputs: InputSpec, outputs: int) -> nn.Module:
     return nn.Sequential(OrderedDict(encoder=encoder, output=nn.Linear(EMBEDDING, outputs)))
 
 
+class WordEmbedding(nn.Embedding):
+    """Embeddings of the very numbers that a model is given.
+
+    A model with this layer must use its texts for nothing but looking words up here and finding padding, so
+    that training can renumber a client's words and leave out the rows of all others.
+
+    Args:
+        words: How many word numbers there are, padding among them.
+        size: The size of an embedding.
+    """
+
+    def __init__(self, words: int, size: int) -> None:
+        super().__init__(words, size, padding_idx=PADDING)
+
+
 class MeanEmbedding(nn.Module):
     """The mean of the embeddings of a text's words; zero for a text without words.
 
@@ -60,7 +75,7 @@ class MeanEmbedding(nn.Module):
 
     def __init__(self, words: int, size: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(words, size, padding_idx=PADDING)
+        self.embedding = WordEmbedding(words, size)
 
     def forward(self, texts: Tensor) -> Tensor:
         """From ``[texts, longest]`` to ``[texts, size]``."""
@@ -89,7 +104,7 @@ class BiLSTMEncoder(nn.Module):
 
     def __init__(self, words: int, size: int, units: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(words, size, padding_idx=PADDING)
+        self.embedding = WordEmbedding(words, size)
         self.input_weight = nn.Parameter(torch.empty(2, size, 4 * units))
         self.recurrent_weight = nn.Parameter(torch.empty(2, units, 4 * units))
         self.input_bias = nn.Parameter(torch.empty(2, 4 * units))

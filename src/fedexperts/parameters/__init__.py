@@ -2,6 +2,7 @@
 
 from fedexperts.parameters.data import DataSettings, VocabularySettings
 from fedexperts.parameters.groups import (
+    EngineSettings,
     EvaluationSettings,
     FederationSettings,
     ModelSettings,
@@ -13,6 +14,7 @@ from fedexperts.parameters.partition import PartitionSettings
 
 __all__ = [
     "DataSettings",
+    "EngineSettings",
     "EvaluationSettings",
     "FederationSettings",
     "ModelSettings",

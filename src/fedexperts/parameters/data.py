@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from fedexperts.parameters.base import PositiveInt, Settings
+from typing import Annotated
+
+from pydantic import Field
+
+from fedexperts.parameters.base import ExampleCount, Name, PositiveInt, Settings
 
 
 class VocabularySettings(Settings):
@@ -16,9 +20,9 @@ class VocabularySettings(Settings):
     """
 
     size: PositiveInt
-    min_count: PositiveInt
+    min_count: ExampleCount
     lower_case: bool
-    max_length: PositiveInt
+    max_length: Annotated[int, Field(ge=1, le=10_000)]
 
 
 class DataSettings(Settings):
@@ -31,6 +35,6 @@ class DataSettings(Settings):
         vocabulary: Used for texts only.
     """
 
-    path: str | None
-    preprocessing: str
+    path: Annotated[str, Field(min_length=1, max_length=4_000, pattern=r"^[^\x00]*$")] | None
+    preprocessing: Name
     vocabulary: VocabularySettings

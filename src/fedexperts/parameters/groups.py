@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fedexperts.parameters.base import Count, PositiveFloat, PositiveInt, Settings
+from fedexperts.parameters.base import (
+    BatchSize,
+    Count,
+    Fraction,
+    Momentum,
+    Name,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Seed,
+    Settings,
+)
 from fedexperts.parameters.data import DataSettings
 from fedexperts.parameters.partition import PartitionSettings
 
@@ -26,9 +37,9 @@ class ModelSettings(Settings):
             start from the generalist; another one starts from weights of its own.
     """
 
-    expert: str
-    gate: str
-    specialist: str | None = None
+    expert: Name
+    gate: Name
+    specialist: Name | None = None
 
     @property
     def specialist_name(self) -> str:
@@ -36,48 +47,124 @@ class ModelSettings(Settings):
         return self.specialist or self.expert
 
 
+class EngineSettings(Settings):
+    """How the computing is shared out; it has no part in what is computed, up to rounding.
+
+    Attributes:
+        chunk_size: How many clients are computed together. Another size rounds differently.
+        workers: How many processes share the chunks, on the CPU. Any number gives the same bits.
+        checkpoint_every: How many rounds of federated training lie between checkpoints.
+    """
+
+    chunk_size: PositiveInt | Literal["auto"]
+    workers: PositiveInt | Literal["auto"]
+    checkpoint_every: PositiveInt | Literal["auto"]
+
+
 class OptimizerSettings(Settings):
-    """How one model is trained on one client's data."""
+    """How one model is trained on one client's data.
+
+    Attributes:
+        optimizer: The rule; fresh for every client.
+        learning_rate: Its step size.
+        batch_size: Examples in a full batch.
+        momentum: Of ``sgd`` alone.
+        weight_decay: As in torch: a part of the gradient, but for ``adamw``, where it shrinks the weights.
+        proximal: mu of FedProx (Li et al., arXiv:1812.06127): the loss grows by mu / 2 times the squared
+            distance from the weights that the client started with.
+    """
 
     optimizer: Literal["adam", "adamw", "sgd"]
     learning_rate: PositiveFloat
-    batch_size: PositiveInt
+    batch_size: BatchSize
+    momentum: Momentum = 0.0
+    weight_decay: NonNegativeFloat = 0.0
+    proximal: NonNegativeFloat = 0.0
 
 
-class FederationSettings(Settings):
-    """Federated averaging."""
+class LocalTrainingSettings(Settings):
+    """What the two groups that train on clients' data have in common; see :class:`OptimizerSettings`."""
+
+    batch_size: BatchSize
+    optimizer: Literal["adam", "adamw", "sgd"]
+    momentum: Momentum
+    weight_decay: NonNegativeFloat
+    proximal: NonNegativeFloat
+    learning_rate: PositiveFloat
+
+    def local_training(self, learning_rate: float | None = None) -> OptimizerSettings:
+        """How one model trains.
+
+        Args:
+            learning_rate: One of its own; None for the group's.
+        """
+        own = self.model_dump(include=set(OptimizerSettings.model_fields))
+        return OptimizerSettings(**own | {"learning_rate": learning_rate or self.learning_rate})
+
+
+class FederationSettings(LocalTrainingSettings):
+    """Federated averaging.
+
+    Attributes:
+        rounds: How many.
+        clients_per_round: The size of a cohort.
+        local_epochs: How often a client of the cohort goes through its examples.
+        validate_every: Rounds between validations.
+        aggregation: A name from :data:`fedexperts.federation.rules.RULES`.
+        client_dropout: The probability that a client of the cohort does not answer in time; or the clients
+            that never do.
+        min_clients: With fewer that answer, a round is repeated with another cohort.
+        max_update: The L2 norm of the longest update that is trusted; None for any finite one.
+        max_failed: The share of a cohort whose training may fail in a round before the run does.
+    """
 
     rounds: PositiveInt
     clients_per_round: PositiveInt
     local_epochs: PositiveInt
-    batch_size: PositiveInt
-    optimizer: Literal["adam", "adamw", "sgd"]
-    learning_rate: PositiveFloat
     validate_every: PositiveInt
-    aggregation: str
-
-    @property
-    def local_training(self) -> OptimizerSettings:
-        """How a client of the cohort trains."""
-        return OptimizerSettings(
-            optimizer=self.optimizer, learning_rate=self.learning_rate, batch_size=self.batch_size
-        )
+    aggregation: Name
+    client_dropout: Fraction | Annotated[tuple[Count, ...], Field(strict=False)]
+    min_clients: PositiveInt
+    max_update: PositiveFloat | None
+    max_failed: Fraction
 
 
-AT_EVALUATION = ("methods", "constant_weights")
+AT_EVALUATION = (
+    "methods",
+    "constant_weights",
+    "wise_ft_weights",
+    "tolerance",
+    "calibration",
+    "calibration_threshold",
+)
 
 
-class PersonalizationSettings(Settings):
-    """What every client trains for itself."""
+class PersonalizationSettings(LocalTrainingSettings):
+    """What every client trains for itself, and how it predicts with it.
 
-    methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    Attributes:
+        methods: Names from :data:`fedexperts.personalization.registry.METHODS`.
+        max_epochs: The most epochs of training.
+        patience: Epochs without a lower validation loss before a client stops.
+        local_learning_rate: Of local models, which start from nothing.
+        constant_weights: How many weights from 0 to 1 ``constant`` tries.
+        wise_ft_weights: How many steps from generalist to specialist ``wise_ft`` tries.
+        tolerance: How much accuracy on its validation examples a client gives up with ``density_ratio``.
+        calibration: Where the inputs come from that the generalist is calibrated with: a name from
+            :data:`fedexperts.personalization.registry.CALIBRATIONS`.
+        calibration_threshold: A leaning towards a class up to this counts as none, and each larger one as
+            so much smaller, in nats.
+    """
+
+    methods: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
     max_epochs: PositiveInt
     patience: PositiveInt
-    batch_size: PositiveInt
-    optimizer: Literal["adam", "adamw", "sgd"]
-    learning_rate: PositiveFloat
     local_learning_rate: PositiveFloat
-    constant_weights: Annotated[int, Field(ge=2)]
+    constant_weights: Annotated[int, Field(ge=2, le=1_001)]
+    wise_ft_weights: Annotated[int, Field(ge=2, le=1_001)]
+    tolerance: Fraction
+    calibration: Name
+    calibration_threshold: NonNegativeFloat
 
     @property
     def at_training(self) -> dict[str, Any]:
@@ -89,26 +176,30 @@ class PersonalizationSettings(Settings):
         """The settings that matter when methods are evaluated, in a form that JSON can hold."""
         return self.model_dump(mode="json", include=set(AT_EVALUATION))
 
-    def local_training(self, learning_rate: float) -> OptimizerSettings:
-        """How one personal model trains, at its own learning rate."""
-        return OptimizerSettings(
-            optimizer=self.optimizer, learning_rate=learning_rate, batch_size=self.batch_size
-        )
-
 
 class EvaluationSettings(Settings):
-    """How results are measured and summed up."""
+    """How results are measured and summed up.
 
-    calibration_bins: PositiveInt
-    resamples: PositiveInt
+    Attributes:
+        calibration_bins: Bins of the expected calibration error.
+        resamples: Bootstrap resamples of the clients.
+        confidence: Of the intervals.
+        frontier: Whether to measure the methods with their dials moved as well.
+    """
+
+    calibration_bins: Annotated[int, Field(ge=1, le=10_000)]
+    resamples: Annotated[int, Field(ge=1, le=100_000)]
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)]
+    frontier: bool
 
 
 class Parameters(Settings):
     """All settings of a run; a key that is not here is a mistake."""
 
-    seed: Count
+    seed: Seed
+    resume: Literal["auto", "never", "required"]
     device: Literal["auto", "cpu", "cuda", "mps"]
+    engine: EngineSettings
     data: DataSettings
     partition: PartitionSettings
     model: ModelSettings

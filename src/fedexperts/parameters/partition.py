@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedexperts.parameters.base import Count, Fraction, PositiveFloat, PositiveInt, Settings
+from fedexperts.parameters.base import Count, ExampleCount, Fraction, Name, PositiveInt, Settings
 
-Size = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0.0, lt=1.0)]
+Size = ExampleCount | Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class PartitionSettings(Settings):
@@ -41,14 +41,14 @@ class PartitionSettings(Settings):
         opt_out_examples: Fraction of its training and validation examples that every client opts out with.
     """
 
-    scheme: str
+    scheme: Name
     clients: PositiveInt
-    alpha: PositiveFloat
+    alpha: Annotated[float, Field(ge=1e-300, le=1e300)]
     majority_fraction: Fraction
     majority_classes: PositiveInt
-    shards_per_client: PositiveInt
-    examples_per_client: PositiveInt | None
-    min_examples: PositiveInt
+    shards_per_client: Annotated[int, Field(ge=1, le=1_000)]
+    examples_per_client: ExampleCount | None
+    min_examples: ExampleCount
     validation_size: Size
     local_test_size: Size
     global_test_size: Size | Literal["all"]

@@ -100,7 +100,9 @@ def client_totals(train: int, evaluated: NDArray[np.bool_], settings: PartitionS
     fractions = _fractions(settings)
     # One example more adds one to the training split or none, so no number of training examples is skipped.
     longest = int((train + 1) / (1 - sum(fractions))) + len(fractions) + 1
-    candidates = np.arange(train, longest + 1, dtype=np.int64)
+    # No fewer will do: at most half an example is rounded in favour of the training split.
+    shortest = max(train, int((train - 0.5) / (1 - sum(fractions))) - 1)
+    candidates = np.arange(shortest, longest + 1, dtype=np.int64)
     left = candidates - _held_out(fractions, candidates)
     shared = int(candidates[np.argmax(left == train)])
     totals: NDArray[np.int64] = shared + _counted(evaluated, settings).sum(axis=1)

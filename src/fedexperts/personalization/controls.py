@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedexperts.personalization.mixing import mix_constant
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -13,35 +15,9 @@ if TYPE_CHECKING:
     from fedexperts.personalization.outputs import Outputs
 
 
-def mix_constant(outputs: Outputs, weight: float) -> NDArray[np.floating]:
-    """Mix the probabilities of specialist and generalist with one weight for all examples.
-
-    Args:
-        outputs: What the two say.
-        weight: The specialist's weight, in [0, 1].
-
-    Returns:
-        Log-probabilities, ``[examples, classes]``.
-    """
-    with np.errstate(divide="ignore"):
-        log_weight, log_rest = np.log(weight), np.log1p(-weight)
-    mixed: NDArray[np.floating] = np.logaddexp(
-        log_weight + outputs.personal["specialists"], log_rest + outputs.generalist
-    )
-    return mixed
-
-
 def average(test: Outputs, _validation: Outputs, _settings: PersonalizationSettings) -> NDArray[np.floating]:
     """Both experts averaged: a gate that always says one half."""
-    return mix_constant(test, 0.5)
-
-
-def constant(test: Outputs, validation: Outputs, settings: PersonalizationSettings) -> NDArray[np.floating]:
-    """The constant weight with the lowest loss on the client's validation examples."""
-    candidates = np.linspace(0.0, 1.0, settings.constant_weights)
-    examples = np.arange(len(validation.labels))
-    losses = [-mix_constant(validation, weight)[examples, validation.labels].mean() for weight in candidates]
-    return mix_constant(test, float(candidates[int(np.argmin(losses))]))
+    return mix_constant(test.personal["specialists"], test.generalist, 0.5)
 
 
 def oracle(test: Outputs, _validation: Outputs, _settings: PersonalizationSettings) -> NDArray[np.floating]:

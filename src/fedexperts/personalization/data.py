@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from fedexperts.examples import Examples
 
+SOME = 1e-3
+
 
 @dataclass(frozen=True, eq=False)
 class PersonalData:
@@ -75,3 +77,18 @@ def select_personal(
         classes=examples.classes,
         vocabulary=count_ids(preprocessing),
     )
+
+
+def class_proportions(data: PersonalData, position: int) -> NDArray[np.float64]:
+    """How much a client has of each class, in its training and validation examples; it stays with the client.
+
+    Args:
+        data: The clients' data.
+        position: Which client.
+
+    Returns:
+        ``[classes]``, adding up to 1; a thousandth of an example more of each class, so that none is 0.
+    """
+    own = np.concatenate([data.train[position], data.validation[position]])
+    counts = np.bincount(data.labels[own], minlength=data.classes) + SOME
+    return np.asarray(counts / counts.sum())

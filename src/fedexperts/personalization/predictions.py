@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fedexperts.personalization.outputs import Method, Outputs
+from fedexperts.personalization.panel import Panel
 from fedexperts.personalization.registry import KINDS, METHODS, chosen_methods, needed_kinds
-from fedexperts.personalization.training import compute
 from fedexperts.registry import resolve
 
 if TYPE_CHECKING:
@@ -19,7 +18,25 @@ if TYPE_CHECKING:
     from fedexperts.models.weights import ClientWeights
     from fedexperts.parameters import PersonalizationSettings
     from fedexperts.personalization.data import PersonalData
+    from fedexperts.personalization.outputs import Dial, Method, Outputs
     from fedexperts.personalization.training import Kind, Workbench
+
+
+@dataclass(frozen=True, eq=False)
+class Consultation:
+    """What one client's models say of all examples that methods are chosen or tested with.
+
+    Attributes:
+        position: The client's position in the data.
+        calibrated: Whether the generalist among the models is the calibrated one.
+        validation: What they say of the client's validation examples.
+        tests: Of the ``"local"`` and the ``"global"`` test set.
+    """
+
+    position: int
+    calibrated: bool
+    validation: Outputs
+    tests: dict[str, Outputs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +46,20 @@ class Prediction:
     Attributes:
         position: The client's position in the data.
         method: The method's name.
+        calibrated: Whether it asked the calibrated generalist.
         test_set: ``"local"`` or ``"global"``.
         log_probs: ``[examples, classes]``.
         labels: ``[examples]``.
+        dial: Where the method's dial stands; None where the method itself has chosen, or has no dial.
     """
 
     position: int
     method: str
+    calibrated: bool
     test_set: str
     log_probs: NDArray[np.floating]
     labels: NDArray[np.int64]
+    dial: float | None = None
 
 
 def load_kind(name: str) -> Kind:
@@ -53,46 +74,64 @@ def load_method(name: str) -> Method:
     return method
 
 
-def predict_all(
+def load_dials(methods: tuple[str, ...]) -> dict[str, Dial]:
+    """Import the dials of those methods that have one."""
+    paths = {name: path for name in methods if (path := METHODS[name].dial)}
+    return {name: resolve("dial", name, paths) for name in paths}
+
+
+def consult(
     bench: Workbench,
     data: PersonalData,
     models: Mapping[str, ClientWeights],
-    settings: PersonalizationSettings,
-) -> Iterator[Prediction]:
-    """Let every chosen method predict for every client.
+    methods: tuple[str, ...],
+    bias: NDArray[np.floating] | None = None,
+) -> Iterator[Consultation]:
+    """Ask every client's models about its examples.
 
     Args:
         bench: What to compute with.
         data: The clients' data.
         models: The trained models by kind.
-        settings: The settings of personalisation.
+        methods: The methods that will want to know.
+        bias: ``[classes]``: what the generalist is calibrated by, if it is.
 
     Yields:
-        The predictions, client by client; all methods see the very same examples.
+        Client by client, first with the plain generalist and then, given a bias, with the calibrated one.
     """
-    names = chosen_methods(settings.methods)
-    methods = {name: load_method(name) for name in names}
-    kinds = {name: load_kind(name) for name in sorted(needed_kinds(names))}
-    modules = {name: bench.stacked(kind.module(bench.architecture)) for name, kind in kinds.items()}
-
-    def predict(name: str, position: int, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        inputs = kinds[name].inputs(bench.features[rows], bench.generalist_log_probs[rows])
-        predicted = compute(modules[name], models[name].parameters, position, inputs)
-        log_probs: NDArray[np.floating] = predicted.log_softmax(dim=-1).cpu().numpy()
-        return log_probs
-
-    def outputs(position: int, rows: NDArray[np.int64]) -> Outputs:
-        return Outputs(
-            labels=data.labels[rows],
-            generalist=bench.generalist_log_probs[rows].cpu().numpy(),
-            personal={name: predict(name, position, rows) for name in kinds},
-        )
-
+    kinds = {name: load_kind(name) for name in sorted(needed_kinds(methods))}
+    panel = Panel(bench, data, models, kinds, bias)
     for position in range(len(data.client_ids)):
-        validation = outputs(position, data.validation[position])
-        tests = {"local": data.local_test[position], "global": data.global_test}
-        for test_set, rows in tests.items():
-            test = outputs(position, rows)
-            for name, method in methods.items():
-                log_probs = method(test, validation, settings)
-                yield Prediction(position, name, test_set, log_probs, test.labels)
+        splits = (data.validation[position], data.local_test[position], data.global_test)
+        asked = zip(*(panel.outputs(position, rows) for rows in splits), strict=True)
+        for calibrated, (validation, local, common) in zip((False, True), asked, strict=False):
+            yield Consultation(position, calibrated, validation, {"local": local, "global": common})
+
+
+def predict(client: Consultation, settings: PersonalizationSettings) -> Iterator[Prediction]:
+    """Let every chosen method predict; all of them see the very same examples.
+
+    A method that does not ask the generalist is left out where that is the calibrated one.
+    """
+    methods = {name: load_method(name) for name in _methods_of(client, settings)}
+    for test_set, test in client.tests.items():
+        for name, method in methods.items():
+            log_probs = method(test, client.validation, settings)
+            yield Prediction(client.position, name, client.calibrated, test_set, log_probs, test.labels)
+
+
+def move_dials(client: Consultation, settings: PersonalizationSettings) -> Iterator[Prediction]:
+    """Let every chosen method that has a dial predict with each of the dial's values."""
+    dials = load_dials(_methods_of(client, settings))
+    for test_set, test in client.tests.items():
+        for name, dial in dials.items():
+            for value in dial.values(settings).tolist():
+                log_probs = dial.predict(test, value)
+                yield Prediction(
+                    client.position, name, client.calibrated, test_set, log_probs, test.labels, value
+                )
+
+
+def _methods_of(client: Consultation, settings: PersonalizationSettings) -> tuple[str, ...]:
+    chosen = chosen_methods(settings.methods)
+    return tuple(name for name in chosen if METHODS[name].asks_generalist or not client.calibrated)

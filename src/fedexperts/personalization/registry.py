@@ -2,7 +2,8 @@
 
 A *kind of model* is a module with the functions of :class:`fedexperts.personalization.training.Kind`; its
 name is also the name of its file. A *method* is a function of what the models say
-(:class:`fedexperts.personalization.outputs.Method`), with the kinds it needs.
+(:class:`fedexperts.personalization.outputs.Method`), with the kinds it needs. A *dial* is a module with the
+functions of :class:`fedexperts.personalization.outputs.Dial`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ class MethodEntry:
     Attributes:
         path: The import path of its function.
         needs: The kinds of models it predicts with, besides the generalist.
+        dial: The import path of the dial that moves it between generalist and specialist, if it has one.
+        asks_generalist: Whether it is another method with a calibrated generalist.
     """
 
     path: str
     needs: tuple[str, ...] = ()
+    dial: str | None = None
+    asks_generalist: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,21 +41,51 @@ class KindEntry:
     pipeline: str
 
 
+@dataclass(frozen=True)
+class SourceEntry:
+    """A source of inputs without content, before it is imported.
+
+    Attributes:
+        path: The import path of its function, with the signature of
+            :func:`fedexperts.personalization.content_free.lowfreq`.
+        of_texts: Whether it makes texts; else it makes numbers.
+    """
+
+    path: str
+    of_texts: bool
+
+
 KINDS: dict[str, KindEntry] = {
     "locals": KindEntry("fedexperts.personalization.local", "specialist_training"),
     "specialists": KindEntry("fedexperts.personalization.finetuning", "specialist_training"),
     "mixtures": KindEntry("fedexperts.personalization.mixture", "gate_training"),
 }
 
+_ROOM = "fedexperts.personalization"
 METHODS: dict[str, MethodEntry] = {
-    "fedavg": MethodEntry("fedexperts.personalization.experts:generalist"),
-    "local": MethodEntry("fedexperts.personalization.experts:local", ("locals",)),
-    "finetuned": MethodEntry("fedexperts.personalization.experts:finetuned", ("specialists",)),
-    "mixture": MethodEntry("fedexperts.personalization.experts:mixture", ("mixtures",)),
-    "average": MethodEntry("fedexperts.personalization.controls:average", ("specialists",)),
-    "constant": MethodEntry("fedexperts.personalization.controls:constant", ("specialists",)),
-    "oracle": MethodEntry("fedexperts.personalization.controls:oracle", ("specialists",)),
+    "fedavg": MethodEntry(f"{_ROOM}.experts:generalist"),
+    "local": MethodEntry(f"{_ROOM}.experts:local", ("locals",), asks_generalist=False),
+    "finetuned": MethodEntry(f"{_ROOM}.experts:finetuned", ("specialists",), asks_generalist=False),
+    "mixture": MethodEntry(f"{_ROOM}.experts:mixture", ("mixtures",), f"{_ROOM}.trained_gate"),
+    "density_ratio": MethodEntry(
+        f"{_ROOM}.density_ratio:density_ratio", ("specialists",), f"{_ROOM}.density_ratio"
+    ),
+    "prior_shift": MethodEntry(f"{_ROOM}.prior_shift:prior_shift", (), f"{_ROOM}.prior_shift"),
+    "wise_ft": MethodEntry(f"{_ROOM}.wise_ft:wise_ft", ("specialists",), f"{_ROOM}.wise_ft"),
+    "average": MethodEntry(f"{_ROOM}.controls:average", ("specialists",)),
+    "constant": MethodEntry(f"{_ROOM}.constant:constant", ("specialists",), f"{_ROOM}.constant"),
+    "oracle": MethodEntry(f"{_ROOM}.controls:oracle", ("specialists",)),
 }
+
+CONTENT_FREE: dict[str, SourceEntry] = {
+    "lowfreq": SourceEntry(f"{_ROOM}.content_free:lowfreq", of_texts=False),
+    "random_tokens": SourceEntry(f"{_ROOM}.content_free:random_tokens", of_texts=True),
+    "zipf_tokens": SourceEntry(f"{_ROOM}.content_free:zipf_tokens", of_texts=True),
+}
+
+NO_CALIBRATION, AUTO = "none", "auto"
+CALIBRATIONS: dict[str, SourceEntry | None] = {NO_CALIBRATION: None, AUTO: None, **CONTENT_FREE}
+"""What the generalist can be calibrated with; ``auto`` takes the first source that suits the data."""
 
 
 GENERALIST = "fedavg"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,12 +14,17 @@ from torch import Tensor
 
 from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.progress import progress
+from fedexperts.provenance.code import describe_code
 from fedexperts.randomness import generator
-from fedexperts.training.cohort import CohortData, outputs, train_until_stopped
+from fedexperts.storage.rows import Rows
+from fedexperts.training.cohort import outputs, train_until_stopped
+from fedexperts.training.data import CohortData
+from fedexperts.training.engine import chunks, halving
 from fedexperts.training.stacked import StackedModule
+from fedexperts.training.workers import Workers, shared_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import nn
@@ -24,6 +32,13 @@ if TYPE_CHECKING:
     from fedexperts.models.architecture import Architecture
     from fedexperts.parameters import PersonalizationSettings
     from fedexperts.personalization.data import PersonalData
+    from fedexperts.storage.checkpoints import Checkpoints
+    from fedexperts.training.cohort import Trained
+    from fedexperts.training.engine import Engine
+    from fedexperts.training.workers import Tick
+
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(Protocol):
@@ -83,50 +98,139 @@ def prepare(
     return Workbench(architecture, parameters, features, labels, log_probs)
 
 
-def train_models(
-    name: str,
-    kind: Kind,
-    bench: Workbench,
-    data: PersonalData,
-    settings: PersonalizationSettings,
-    seed: int,
-    lineage: dict[str, str],
-) -> ClientWeights:
-    """Train one kind of model for every client, on all of its own training examples.
+@dataclass(frozen=True, eq=False)
+class Training:
+    """One kind of model, about to be trained for every client.
 
-    Each client stops by its own validation loss and keeps its best weights (arXiv:2010.02056, section 4.2).
-
-    Args:
+    Attributes:
         name: The kind's name; part of its random streams.
         kind: The kind of model.
         bench: What to train with.
         data: The clients' data.
         settings: Epochs, patience, optimiser.
         seed: The seed of the run.
-        lineage: What the models are trained on, to be stored with them.
     """
-    module = bench.stacked(kind.module(bench.architecture))
-    starts = [kind.start(bench.architecture, bench.generalist, client, seed) for client in data.client_ids]
-    stacked = {key: torch.stack([start[key] for start in starts]) for key in starts[0]}
-    inputs = kind.inputs(bench.features, bench.generalist_log_probs)
-    with progress(f"Training {name}", settings.max_epochs) as report:
-        trained = train_until_stopped(
+
+    name: str
+    kind: Kind
+    bench: Workbench
+    data: PersonalData
+    settings: PersonalizationSettings
+    seed: int
+
+    @property
+    def module(self) -> StackedModule:
+        """What is trained."""
+        return self.bench.stacked(self.kind.module(self.bench.architecture))
+
+    def starts(self, clients: Sequence[int]) -> dict[str, Tensor]:
+        """The weights that some clients' models start from, ``[clients, *shape]`` by parameter name."""
+        architecture, generalist = self.bench.architecture, self.bench.generalist
+        starts = [self.kind.start(architecture, generalist, client, self.seed) for client in clients]
+        return {name: torch.stack([start[name] for start in starts]) for name in starts[0]}
+
+
+def train_models(
+    training: Training, engine: Engine, lineage: dict[str, str], checkpoints: Checkpoints
+) -> ClientWeights:
+    """Train one kind of model for every client, on all of its own training examples.
+
+    Each client stops by its own validation loss and keeps its best weights (arXiv:2010.02056, section 4.2).
+
+    Args:
+        training: What to train.
+        engine: What to compute with.
+        lineage: What the models are trained on, to be stored with them.
+        checkpoints: Where to find the clients that are done already, and to leave those that are.
+    """
+    clients, module = training.data.client_ids, training.module
+    size = engine.size_for(len(clients), module.size)
+    engine.announce(f"Training {training.name}", len(clients), size, module)
+    lineage = {**lineage, "engine": json.dumps(engine.note(size))}
+    checkpoint = checkpoints.open(training.name, {**lineage, **describe_code()})
+    work = list(enumerate(chunks([len(rows) for rows in training.data.train], size)))
+    done = shared_flags(len(clients))
+    dtype = training.bench.generalist_log_probs.cpu().numpy().dtype
+    rows, epochs = Rows(len(clients), module.size, dtype), np.zeros(len(clients), dtype=np.int64)
+
+    def take(positions: NDArray[np.int64], models: NDArray[Any], best: NDArray[np.int64]) -> None:
+        rows.write(positions, models)
+        epochs[positions], done[positions] = best, True
+
+    left = []
+    for number, chunk in work:
+        if stored := checkpoint.load(f"chunk-{number:06}"):
+            take(**stored[0])
+        else:
+            left.append((number, chunk))
+    if len(left) < len(work):
+        logger.info("Going on with %s: %d of %d clients are done", training.name, done.sum(), len(clients))
+    with (
+        Workers(partial(train_chunk, training, done), min(engine.workers, len(left))) as workers,
+        progress(f"Training {training.name}", len(clients)) as report,
+    ):
+
+        def tick() -> None:
+            finished = int(done.sum())
+            report(finished, f"{len(clients) - finished} clients in training")
+
+        for place, arrays in workers.run([chunk for _, chunk in left], tick):
+            checkpoint.save(f"chunk-{left[place][0]:06}", arrays, {})
+            take(**arrays)
+            tick()
+    trained = module.parameters(torch.from_numpy(rows.read()))
+    return ClientWeights(
+        client_ids=np.array(clients, dtype=np.int64),
+        parameters={name: value.numpy() for name, value in trained.items()},
+        lineage=lineage,
+        epochs=epochs,
+    )
+
+
+def train_chunk(
+    training: Training, done: NDArray[np.bool_], chunk: list[int], tick: Tick
+) -> dict[str, NDArray[Any]]:
+    """Train the models of some clients together.
+
+    Args:
+        training: What to train.
+        done: ``[clients]``: raised for those whose training has ended.
+        chunk: The clients' positions.
+        tick: Called after each epoch.
+
+    Returns:
+        ``positions`` ``[clients]``, ``models`` ``[clients, parameters]``, and ``best`` ``[clients]``: the
+        epochs they are from.
+    """
+    bench, data, settings, module = training.bench, training.data, training.settings, training.module
+    inputs = training.kind.inputs(bench.features, bench.generalist_log_probs)
+    own, held_out = (CohortData(inputs, bench.labels, rows) for rows in (data.train, data.validation))
+
+    def train_together(positions: list[int]) -> Trained:
+        def on_epoch(live: Sequence[int]) -> None:
+            going_on = {positions[place] for place in live}
+            done[[position for position in positions if position not in going_on]] = True
+            tick()
+
+        clients = [data.client_ids[position] for position in positions]
+        return train_until_stopped(
             module,
-            module.rows(stacked).to(bench.features.device),
-            CohortData(inputs, bench.labels, data.train),
-            CohortData(inputs, bench.labels, data.validation),
-            settings.local_training(kind.learning_rate(settings)),
-            [generator(seed, f"{name}/batches", client) for client in data.client_ids],
+            module.rows(training.starts(clients)).to(bench.features.device),
+            own.only(positions),
+            held_out.only(positions),
+            settings.local_training(training.kind.learning_rate(settings)),
+            [generator(training.seed, f"{training.name}/batches", client) for client in clients],
             settings.max_epochs,
             settings.patience,
-            lambda epoch, live: report(epoch if live else settings.max_epochs, f"{live} clients in training"),
+            on_epoch,
         )
-    return ClientWeights(
-        client_ids=np.array(data.client_ids, dtype=np.int64),
-        parameters={key: value.cpu().numpy() for key, value in module.parameters(trained.rows).items()},
-        lineage=lineage,
-        epochs=trained.epochs.numpy(),
-    )
+
+    parts = list(halving(train_together, chunk))
+    return {
+        "positions": np.array([position for positions, _ in parts for position in positions]),
+        "models": np.concatenate([trained.rows.cpu().numpy() for _, trained in parts]),
+        "best": np.concatenate([trained.epochs.numpy() for _, trained in parts]),
+    }
 
 
 def compute(

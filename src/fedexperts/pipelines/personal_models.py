@@ -12,9 +12,10 @@ from kedro.pipeline import Pipeline, node
 
 from fedexperts.examples import Examples
 from fedexperts.models.weights import ClientWeights, GeneralistWeights
-from fedexperts.parameters import ModelSettings, PersonalizationSettings
+from fedexperts.parameters import EngineSettings, ModelSettings, PersonalizationSettings
 from fedexperts.personalization.registry import KINDS, needed_kinds
 from fedexperts.provenance.record import plain
+from fedexperts.storage.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,8 @@ def train_personal_models(
     settings: PersonalizationSettings,
     seed: int,
     device: str,
+    engine: EngineSettings,
+    checkpoints: Checkpoints,
 ) -> ClientWeights:
     """Train one kind of personal model for every client, on all of its own data.
 
@@ -51,15 +54,17 @@ def train_personal_models(
         return ClientWeights.none()
 
     from fedexperts.personalization.predictions import load_kind
-    from fedexperts.personalization.training import train_models
+    from fedexperts.personalization.training import Training, train_models
     from fedexperts.pipelines.stages import open_stage
     from fedexperts.training.device import reproducibly
+    from fedexperts.training.engine import open_engine
 
     with reproducibly():
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
         noted = plain({"seed": seed, "model": model, "personalization": settings.at_training})
         lineage = {**stage.lineage, "settings": json.dumps(noted)}
-        return train_models(kind, load_kind(kind), stage.bench, stage.data, settings, seed, lineage)
+        training = Training(kind, load_kind(kind), stage.bench, stage.data, settings, seed)
+        return train_models(training, open_engine(device, engine), lineage, checkpoints)
 
 
 def create_training_pipeline(name: str) -> Pipeline:
@@ -69,7 +74,12 @@ def create_training_pipeline(name: str) -> Pipeline:
         [
             node(
                 _for_kind(kind),
-                inputs={**INPUTS, "seed": "params:seed"},
+                inputs={
+                    **INPUTS,
+                    "seed": "params:seed",
+                    "engine": "params:engine",
+                    "checkpoints": "checkpoints",
+                },
                 outputs=kind,
                 name=f"train_{kind}",
             )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-RECORDED_TABLES = ("clients", "federation_history", "client_metrics", "gate_weights")
+RECORDED_TABLES = ("clients", "federation_history", "client_metrics", "gate_weights", "frontier")
 """The tables that a report is made from."""
 
 

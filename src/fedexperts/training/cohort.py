@@ -16,46 +16,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from fedexperts.training import schedule
+from fedexperts.training.dropout import step_seed
+from fedexperts.training.optimizers import open_optimizer
 from fedexperts.training.stopping import EarlyStopping
+from fedexperts.training.vocabularies import cut_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from fedexperts.parameters import OptimizerSettings
+    from fedexperts.training.data import CohortData
     from fedexperts.training.stacked import StackedModule
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
-
 EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class CohortData:
-    """The examples of several clients, in one place.
-
-    Attributes:
-        inputs: What the module takes, each ``[examples, ...]``, shared by all clients.
-        labels: ``[examples]``, int64.
-        clients: For each client the rows that are its own, at least one each.
-    """
-
-    inputs: tuple[Tensor, ...]
-    labels: Tensor
-    clients: Sequence[NDArray[np.int64]]
-
-    def only(self, positions: Sequence[int]) -> CohortData:
-        """The data of some of the clients."""
-        return CohortData(self.inputs, self.labels, [self.clients[position] for position in positions])
-
-    def batch(self, rows: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The inputs and labels that stand in the given rows."""
-        return tuple(part[rows] for part in self.inputs), self.labels[rows]
 
 
 @dataclass(frozen=True)
@@ -95,12 +68,15 @@ def train(
         The trained models.
     """
     order = _longest_first(data)
-    cohort = _Cohort(module, start[order], data.only(order), settings, [streams[i] for i in order])
+    cut = cut_down(module, start[order], [data.only(order)], settings)
+    (own,) = cut.data
+    cohort = _Cohort(cut.module, cut.rows, own, settings, [streams[i] for i in order])
     losses = torch.zeros(len(order), device=start.device, dtype=start.dtype)
     for _ in range(epochs):
         losses = cohort.train_epoch()
     back = torch.as_tensor(np.argsort(order), device=start.device)
-    return Trained(cohort.rows[back], losses[back], torch.full((len(order),), epochs))
+    rows = cut.put_back(cohort.rows)
+    return Trained(rows[back], losses[back], torch.full((len(order),), epochs))
 
 
 def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this many independent choices
@@ -112,7 +88,7 @@ def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this man
     streams: Sequence[np.random.Generator],
     max_epochs: int,
     patience: int,
-    on_epoch: Callable[[int, int], None] = lambda _epoch, _live: None,
+    on_epoch: Callable[[Sequence[int]], None] = lambda _live: None,
 ) -> Trained:
     """Train every client's model until its own validation loss stops falling, and keep its best weights.
 
@@ -128,30 +104,32 @@ def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this man
         streams: For each client the random stream that shuffles its examples.
         max_epochs: The most epochs a client may train.
         patience: A client stops after so many epochs without a lower validation loss.
-        on_epoch: Told after each epoch how many there were, and how many clients go on.
+        on_epoch: Told after each epoch which clients go on.
 
     Returns:
         The best model of each client by validation loss.
     """
     order = _longest_first(data)
-    cohort = _Cohort(module, start[order], data.only(order), settings, [streams[i] for i in order])
-    held_out = validation.only(order)
-    stopping = EarlyStopping(cohort.rows, measure(module, cohort.rows, held_out)[0], patience)
+    cut = cut_down(module, start[order], [data.only(order), validation.only(order)], settings)
+    own, held_out = cut.data
+    cohort = _Cohort(cut.module, cut.rows, own, settings, [streams[i] for i in order])
+    stopping = EarlyStopping(cohort.rows, measure(cut.module, cohort.rows, held_out)[0], patience)
     live = list(range(len(order)))
     losses = torch.zeros(len(order), device=start.device, dtype=start.dtype)
     for epoch in range(1, max_epochs + 1):
         losses[live] = cohort.train_epoch()
-        current, _ = measure(module, cohort.rows, held_out)
+        current, _ = measure(cut.module, cohort.rows, held_out)
         going_on = stopping.update(live, epoch, cohort.rows, current)
         if len(going_on) < len(live):
             cohort.keep(going_on)
             held_out = held_out.only(going_on)
             live = [live[position] for position in going_on]
-        on_epoch(epoch, len(live))
+        on_epoch([order[position] for position in live])
         if not live:
             break
     back = torch.as_tensor(np.argsort(order), device=start.device)
-    return Trained(stopping.rows[back], losses[back], stopping.epochs[back.cpu()])
+    rows = cut.put_back(stopping.rows)
+    return Trained(rows[back], losses[back], stopping.epochs[back.cpu()])
 
 
 class _Cohort:
@@ -168,45 +146,51 @@ class _Cohort:
         self.rows = rows
         self._module = module
         self._data = data
-        self._batch_size = settings.batch_size
+        self._settings = settings
         self._streams = list(streams)
-        # One flat parameter per client: a client without a batch has no gradient and is skipped, and moments
-        # and step counts are each client's own.
-        self._own = [torch.nn.Parameter(row) for row in self.rows]
-        self._optimizer = OPTIMIZERS[settings.optimizer](self._own, lr=settings.learning_rate)  # type: ignore[call-arg]
+        self._optimizer = open_optimizer(rows, settings)
+        self._start = rows.clone() if settings.proximal else None
 
     def train_epoch(self) -> Tensor:
         """Show every client its examples once; return the mean loss of each, ``[clients]``."""
-        steps = schedule.epoch(self._data.clients, self._batch_size, self._streams)
         device = self.rows.device
+        steps = schedule.epoch(self._data.clients, self._settings.batch_size, self._streams)
         rows = torch.as_tensor(steps.rows, device=device)
-        weights = torch.as_tensor(steps.weights, device=device, dtype=self.rows.dtype)
-        totals = torch.zeros(len(self._own), device=device, dtype=self.rows.dtype)
+        weights = torch.as_tensor(steps.weights).to(self.rows.dtype).to(device)
+        totals = torch.zeros(len(self.rows), device=device, dtype=self.rows.dtype)
+        examples = (weights > 0).sum(dim=2)
+        bases = self._draw_bases()
         for step, live in enumerate(steps.live.tolist()):
-            examples = (weights[step, :live] > 0).sum(dim=1)
-            totals[:live] += self._train_step(rows[step, :live], weights[step, :live]) * examples
-        return totals / (weights > 0).sum(dim=(0, 2))
+            seeds = None if bases is None else step_seed(bases[:live], step)
+            losses = self._train_step(rows[step, :live], weights[step, :live], seeds)
+            totals[:live] += losses * examples[step, :live]
+        return totals / examples.sum(dim=0)
 
-    def _train_step(self, rows: Tensor, weights: Tensor) -> Tensor:
+    def _draw_bases(self) -> Tensor | None:
+        """What the epoch's random layers are drawn from, ``[clients]``, each from its client's own stream."""
+        if not self._module.draws:
+            return None
+        bases = [int(stream.integers(2**62)) for stream in self._streams]
+        return torch.tensor(bases, device=self.rows.device)
+
+    def _train_step(self, rows: Tensor, weights: Tensor, seeds: Tensor | None) -> Tensor:
         inputs, labels = self._data.batch(rows)
         models = self.rows[: len(rows)].detach().requires_grad_()
-        losses = (_cross_entropy(self._module(models, inputs), labels) * weights).sum(dim=1)
+        losses = (_cross_entropy(self._module(models, inputs, seeds), labels) * weights).sum(dim=1)
         # The clients' losses share no weights, so the gradient of their sum is each one's own gradient.
         (gradient,) = torch.autograd.grad(losses.sum(), models)
-        for own, part in zip(self._own, gradient, strict=False):
-            own.grad = part
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        if self._start is not None:
+            gradient = gradient + self._settings.proximal * (models.detach() - self._start[: len(rows)])
+        self._optimizer.step(self.rows, gradient)
         return losses.detach()
 
     def keep(self, positions: Sequence[int]) -> None:
         """Go on with some of the clients only."""
         self.rows = self.rows[list(positions)]
+        self._start = None if self._start is None else self._start[list(positions)]
         self._data = self._data.only(positions)
         self._streams = [self._streams[position] for position in positions]
-        self._own = [self._own[position] for position in positions]
-        for own, row in zip(self._own, self.rows, strict=True):
-            own.data = row
+        self._optimizer.keep(positions)
 
 
 def measure(module: StackedModule, rows: Tensor, data: CohortData) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ goes through ``torch.func.vmap``, somewhat slower, or one client at a time where
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ from torch.func import functional_call, vmap
 from torch.nn import functional
 
 from fedexperts.models.mixture import Mixture, mix
+from fedexperts.training.dropout import ClientDropout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
 
 Parameters = dict[str, Tensor]
 Forward = Callable[["Mapping[str, Tensor]", tuple[Tensor, ...]], Tensor]
@@ -37,8 +41,8 @@ def stack(module: nn.Module) -> Forward:
         module: The architecture; its own weights are not used.
 
     Returns:
-        A function of the parameters by name, ``[clients, *shape]``, and the inputs, each
-        ``[clients, batch, ...]``; it returns ``[clients, batch, ...]``.
+        A function of the parameters by name, ``[clients, *shape]``, among them the seeds of dropout layers or
+        not, and the inputs, each ``[clients, batch, ...]``; it returns ``[clients, batch, ...]``.
     """
     if isinstance(module, Mixture):
         return _mixture(stack(module.specialist), stack(module.gate))
@@ -48,12 +52,17 @@ def stack(module: nn.Module) -> Forward:
 
 
 def is_fast(module: nn.Module) -> bool:
-    """Whether a module is a chain that the fast path knows: image layers, ``Flatten``, dense layers."""
+    """Whether a module is a chain that the fast path knows: image layers, ``Flatten``, dense layers.
+
+    A mixture is if its specialist and its gate are.
+    """
+    if isinstance(module, Mixture):
+        return is_fast(module.specialist) and is_fast(module.gate)
     if type(module) is not nn.Sequential or _shares_anything(module):
         return False
     on_images, on_rows = _around_flatten(list(module.named_children()))
     return all(_is_image_layer(layer) for _, layer in on_images) and all(
-        type(layer) in {nn.Linear, *ELEMENTWISE} for _, layer in on_rows
+        type(layer) in {nn.Linear, ClientDropout, *ELEMENTWISE} for _, layer in on_rows
     )
 
 
@@ -67,7 +76,7 @@ def _is_image_layer(layer: nn.Module) -> bool:
     # A subclass may compute something else: only the very types count.
     if type(layer) is nn.Conv2d:
         return layer.groups == 1 and layer.padding_mode == "zeros"
-    return type(layer) in {nn.GroupNorm, *ELEMENTWISE, *POOLING}
+    return type(layer) in {nn.GroupNorm, ClientDropout, *ELEMENTWISE, *POOLING}
 
 
 def _around_flatten(layers: Named) -> tuple[Named, Named]:
@@ -91,14 +100,20 @@ def _general(module: nn.Module) -> Forward:
         batches = (tuple(part[client] for part in inputs) for client in clients)
         return torch.stack([one(*client) for client in zip(own, batches, strict=True)])
 
+    can_be_together = True
+
     def forward(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
-        try:
-            return together(parameters, inputs)
-        except RuntimeError as error:
-            # Some layers of torch, its recurrent ones among them, can only be computed one client at a time.
-            if "batching rule" not in str(error).lower():
-                raise
-            return one_by_one(parameters, inputs)
+        nonlocal can_be_together
+        if can_be_together:
+            try:
+                return together(parameters, inputs)
+            except RuntimeError as error:
+                # Some layers of torch, its recurrent ones among them, know one client at a time alone.
+                if "batching rule" not in str(error).lower():
+                    raise
+                can_be_together = False
+                logger.info("%s is computed one client at a time: %s", type(module).__name__, error)
+        return one_by_one(parameters, inputs)
 
     return forward
 
@@ -154,11 +169,16 @@ def _on_images(layer: nn.Module, own: Parameters, images: Tensor, clients: int) 
     if isinstance(layer, nn.GroupNorm):
         weight = None if weight is None else weight.flatten()
         return functional.group_norm(images, clients * layer.num_groups, weight, bias, layer.eps)
+    if isinstance(layer, ClientDropout) and "seed" in own:
+        of_one = torch.Size([len(images), images.shape[1] // clients, *images.shape[2:]])
+        return images * _to_images(layer.factors(own["seed"], of_one, images.dtype))
     values: Tensor = layer(images)
     return values
 
 
 def _on_rows(layer: nn.Module, own: Parameters, values: Tensor) -> Tensor:
+    if isinstance(layer, ClientDropout) and "seed" in own:
+        return values * layer.factors(own["seed"], values.shape[1:], values.dtype)
     if not isinstance(layer, nn.Linear):
         outputs: Tensor = layer(values)
         return outputs

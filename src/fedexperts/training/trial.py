@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from fedexperts.errors import UserError
+from fedexperts.training.dropout import with_client_dropout
 from fedexperts.training.stacked import StackedModule
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from fedexperts.models.architecture import Architecture
 
@@ -25,16 +26,22 @@ def try_models(architecture: Architecture, features: Tensor) -> None:
         features: ``[examples, ...]``, on the device to train on; at least one.
 
     Raises:
-        UserError: If a model cannot be built for the data, cannot be computed, or returns something else than
-            the values that are asked for; the message names the setting.
+        UserError: If a model cannot be built for the data, cannot be computed, draws random numbers by other
+            means than layers of dropout, or returns something else than the values that are asked for; the
+            message names the setting.
     """
     batch = features[[0] * EXAMPLES]
     for setting, (module, values) in architecture.models().items():
-        module.to(features.device)
-        stacked = StackedModule(module)
+        stacked = StackedModule(module.to(features.device))
         row = stacked.rows({name: value.detach()[None] for name, value in module.named_parameters()})
+        seeds = torch.zeros(1, dtype=torch.int64, device=features.device)
         try:
-            outputs = stacked(row.requires_grad_(), (batch[None],))
+            if _draws_by_itself(module.cpu(), batch.cpu()):
+                raise UserError(
+                    f"{setting} draws random numbers in training, from a stream that clients would share; "
+                    "dropout has to be a layer of its own, nn.Dropout or nn.Dropout1d to nn.Dropout3d"
+                )
+            outputs = stacked(row.requires_grad_(), (batch[None],), seeds)
             torch.autograd.grad(outputs.sum(), row)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise UserError(
@@ -45,3 +52,11 @@ def try_models(architecture: Architecture, features: Tensor) -> None:
                 f"{setting} must return {values} values for each example, [{EXAMPLES}, {values}] for "
                 f"{EXAMPLES} of them, but it returned {list(outputs.shape[1:])}"
             )
+
+
+def _draws_by_itself(module: nn.Module, batch: Tensor) -> bool:
+    """Whether a module on the CPU draws from torch's generator in training, its layers of dropout aside."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        before = torch.get_rng_state()
+        with_client_dropout(module).train()(batch)
+        return not torch.equal(before, torch.get_rng_state())

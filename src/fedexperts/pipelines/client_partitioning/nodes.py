@@ -23,8 +23,10 @@ def partition_clients(
     return tables.clients, tables.assignments
 
 
-def note_settings(data: DataSettings, partition: PartitionSettings, seed: int) -> dict[str, Any]:
-    """Note the settings that the partition is made with, for the report."""
+def note_settings(
+    _clients: pd.DataFrame, data: DataSettings, partition: PartitionSettings, seed: int
+) -> dict[str, Any]:
+    """Note the settings that the partition was made with, for the report, once there is a partition."""
     return plain({"seed": seed, "data": data, "partition": partition})
 
 

@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 note_settings,
-                inputs=["params:data", "params:partition", "params:seed"],
+                inputs=["clients", "params:data", "params:partition", "params:seed"],
                 outputs="partition_settings",
                 name="note_settings",
             ),

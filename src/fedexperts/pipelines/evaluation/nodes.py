@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fedexperts.evaluation.frontier import COLUMNS as FRONTIER_COLUMNS
 from fedexperts.evaluation.metrics import accuracy, expected_calibration_error, negative_log_likelihood
 from fedexperts.examples import Examples
 from fedexperts.models.weights import ClientWeights, GeneralistWeights
@@ -14,6 +15,9 @@ from fedexperts.parameters import EvaluationSettings, ModelSettings, Personaliza
 from fedexperts.personalization.registry import KINDS, needed_kinds
 from fedexperts.provenance.lineage import check_lineage
 from fedexperts.provenance.record import combine, record
+
+if TYPE_CHECKING:
+    from fedexperts.personalization.predictions import Prediction
 
 
 def evaluate_clients(
@@ -25,12 +29,14 @@ def evaluate_clients(
     model: ModelSettings,
     settings: PersonalizationSettings,
     evaluation: EvaluationSettings,
+    seed: int,
     device: str,
     **models: ClientWeights,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure every method on every client's own test set and on the shared one, and look at the gates."""
-    from fedexperts.personalization.gates import measure_gates
-    from fedexperts.personalization.predictions import predict_all
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Measure every method on every client's own test set and on the shared one; look at gates and dials."""
+    from fedexperts.personalization.calibration import estimate_bias
+    from fedexperts.personalization.gates import gate_table, measure_gate
+    from fedexperts.personalization.predictions import consult, move_dials, predict
     from fedexperts.pipelines.stages import open_stage
     from fedexperts.training.device import reproducibly
 
@@ -39,22 +45,42 @@ def evaluate_clients(
         needed = needed_kinds(settings.methods)
         for kind in sorted(needed):
             check_lineage(kind, models[kind].lineage, stage.lineage, KINDS[kind].pipeline)
-        rows = [
-            {
-                "client_id": stage.data.client_ids[found.position],
-                "opted_out": bool(stage.data.opted_out[found.position]),
-                "method": found.method,
-                "test_set": found.test_set,
-                "n": len(found.labels),
-                "accuracy": accuracy(found.log_probs, found.labels),
-                "loss": negative_log_likelihood(found.log_probs, found.labels),
-                "ece": expected_calibration_error(found.log_probs, found.labels, evaluation.calibration_bins),
+        bias = estimate_bias(stage.bench.architecture, stage.bench.generalist, settings, seed)
+        rows, points, gates = [], [], []
+        for client in consult(stage.bench, stage.data, models, settings.methods, bias):
+            of = {
+                "client_id": stage.data.client_ids[client.position],
+                "opted_out": bool(stage.data.opted_out[client.position]),
             }
-            for found in predict_all(stage.bench, stage.data, models, settings)
-        ]
+            rows += [of | _scores(found, evaluation) for found in predict(client, settings)]
+            if evaluation.frontier:
+                points += [of | _point(found) for found in move_dials(client, settings)]
+            if "mixtures" in needed and not client.calibrated:
+                gates += measure_gate(client, stage.data, settings)
         metrics = pd.DataFrame(rows).merge(clients[["client_id", "unseen"]], on="client_id")
-        mixtures = models["mixtures"] if "mixtures" in needed else ClientWeights.none()
-        return metrics, measure_gates(stage.bench, stage.data, mixtures)
+        return metrics, gate_table(gates), pd.DataFrame(points, columns=list(FRONTIER_COLUMNS))
+
+
+def _scores(found: Prediction, evaluation: EvaluationSettings) -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "calibrated": found.calibrated,
+        "test_set": found.test_set,
+        "n": len(found.labels),
+        "accuracy": accuracy(found.log_probs, found.labels),
+        "loss": negative_log_likelihood(found.log_probs, found.labels),
+        "ece": expected_calibration_error(found.log_probs, found.labels, evaluation.calibration_bins),
+    }
+
+
+def _point(found: Prediction) -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "calibrated": found.calibrated,
+        "dial": found.dial,
+        "test_set": found.test_set,
+        "accuracy": accuracy(found.log_probs, found.labels),
+    }
 
 
 def record_evaluation(
@@ -62,6 +88,7 @@ def record_evaluation(
     federation_history: pd.DataFrame,
     client_metrics: pd.DataFrame,
     gate_weights: pd.DataFrame,
+    frontier: pd.DataFrame,
     partition_settings: dict[str, Any],
     generalist: GeneralistWeights,
     settings: PersonalizationSettings,
@@ -74,7 +101,10 @@ def record_evaluation(
     trained |= {kind: models[kind].lineage for kind in sorted(needed_kinds(settings.methods))}
     stages = {
         "partition": partition_settings,
-        **{name: json.loads(lineage["settings"]) for name, lineage in trained.items()},
+        **{
+            name: {**json.loads(lineage["settings"]), "engine": json.loads(lineage["engine"])}
+            for name, lineage in trained.items()
+        },
         "evaluation": {
             "seed": seed,
             "evaluation": evaluation.model_dump() | settings.at_evaluation,
@@ -85,5 +115,6 @@ def record_evaluation(
         "federation_history": federation_history,
         "client_metrics": client_metrics,
         "gate_weights": gate_weights,
+        "frontier": frontier,
     }
     return record(combine(stages), tables)

@@ -16,8 +16,13 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 evaluate_clients,
-                inputs={**INPUTS, "evaluation": "params:evaluation", **{kind: kind for kind in KINDS}},
-                outputs=["client_metrics", "gate_weights"],
+                inputs={
+                    **INPUTS,
+                    "evaluation": "params:evaluation",
+                    "seed": "params:seed",
+                    **{kind: kind for kind in KINDS},
+                },
+                outputs=["client_metrics", "gate_weights", "frontier"],
                 name="evaluate_clients",
             ),
             node(

@@ -12,7 +12,8 @@ import pandas as pd
 from fedexperts.examples import Examples
 from fedexperts.federation.clients import OptInClients, select_opt_in
 from fedexperts.models.weights import GeneralistWeights
-from fedexperts.parameters import FederationSettings, ModelSettings
+from fedexperts.parameters import EngineSettings, FederationSettings, ModelSettings
+from fedexperts.storage.checkpoints import Checkpoints
 
 
 def select_opt_in_clients(
@@ -23,11 +24,20 @@ def select_opt_in_clients(
 
 
 def train_generalist(
-    clients: OptInClients, model: ModelSettings, settings: FederationSettings, seed: int, device: str
+    clients: OptInClients,
+    model: ModelSettings,
+    settings: FederationSettings,
+    seed: int,
+    device: str,
+    engine: EngineSettings,
+    checkpoints: Checkpoints,
 ) -> tuple[GeneralistWeights, pd.DataFrame]:
     """Train the generalist with federated averaging, and keep the best validated model."""
     from fedexperts.federation import server
-    from fedexperts.training.device import reproducibly, resolve_device
+    from fedexperts.training.device import reproducibly
+    from fedexperts.training.engine import open_engine
 
     with reproducibly():
-        return server.train_generalist(clients, model, settings, seed, resolve_device(device))
+        return server.train_generalist(
+            clients, model, settings, seed, open_engine(device, engine), checkpoints
+        )

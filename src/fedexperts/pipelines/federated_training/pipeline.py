@@ -25,6 +25,8 @@ def create_pipeline() -> Pipeline:
                     "params:federation",
                     "params:seed",
                     "params:device",
+                    "params:engine",
+                    "checkpoints",
                 ],
                 outputs=["generalist", "federation_history"],
                 name="train_generalist",

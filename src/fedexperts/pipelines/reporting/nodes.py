@@ -19,8 +19,8 @@ else:  # Kedro resolves the annotations of every node before a run.
     DataFrame = Examples = Figure = Picture = Any
 
 
-def describe_environment(device: str) -> dict[str, str]:
-    """Note what the report is made with: versions, commit, machine."""
+def describe_environment(device: str, _summary: DataFrame) -> dict[str, str]:
+    """Note what the report is made with, once there is something to report: versions, commit, machine."""
     from fedexperts.provenance import environment
     from fedexperts.training.device import resolve_device
 
@@ -43,9 +43,16 @@ def summarise_clients(client_metrics: DataFrame, evaluation: EvaluationSettings,
 
 def draw_accuracy_tradeoff(summary: DataFrame) -> Figure:
     """Draw global against local accuracy, a point per method."""
-    from fedexperts.evaluation.figures import accuracy_tradeoff
+    from fedexperts.evaluation.tradeoff import accuracy_tradeoff
 
     return accuracy_tradeoff(summary)
+
+
+def draw_accuracy_frontier(frontier: DataFrame, client_metrics: DataFrame) -> Figure:
+    """Draw global against local accuracy as the methods' dials move."""
+    from fedexperts.evaluation.tradeoff import frontier_figure
+
+    return frontier_figure(frontier, client_metrics)
 
 
 def draw_validation_curve(federation_history: DataFrame) -> Figure:

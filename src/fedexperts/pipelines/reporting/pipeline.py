@@ -7,14 +7,26 @@ from kedro.pipeline import Pipeline, node
 from fedexperts.pipelines.reporting import nodes
 from fedexperts.provenance.record import RECORDED_TABLES
 
-FIGURES = ("accuracy_tradeoff", "validation_curve", "client_accuracy", "gate_weight", "class_mix")
+FIGURES = (
+    "accuracy_tradeoff",
+    "accuracy_frontier",
+    "validation_curve",
+    "client_accuracy",
+    "gate_weight",
+    "class_mix",
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Create the pipeline; its figures appear in the report in the order of :data:`FIGURES`."""
     return Pipeline(
         [
-            node(nodes.describe_environment, "params:device", "environment", name="describe_environment"),
+            node(
+                nodes.describe_environment,
+                ["params:device", "summary"],
+                "environment",
+                name="describe_environment",
+            ),
             node(
                 nodes.check_results,
                 {"record": "evaluation_record", **{name: name for name in RECORDED_TABLES}},
@@ -28,6 +40,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="summarise_clients",
             ),
             node(nodes.draw_accuracy_tradeoff, "summary", "accuracy_tradeoff", name="draw_accuracy_tradeoff"),
+            node(
+                nodes.draw_accuracy_frontier,
+                ["frontier", "client_metrics"],
+                "accuracy_frontier",
+                name="draw_accuracy_frontier",
+            ),
             node(
                 nodes.draw_validation_curve,
                 "federation_history",

@@ -1,0 +1,1 @@
+"""One workload of federated averaging, computed by several frameworks, each as its documentation does it."""

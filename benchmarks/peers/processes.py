@@ -1,0 +1,123 @@
+"""Running a program and measuring it with everything that it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measuring import ROOT, measured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.measuring import Spent
+
+SET_CHILD_SUBREAPER = 36  # of Linux's prctl
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_END = 20.0
+KIB_PER_MB = 1000**2 / 1024
+
+
+class ProgramError(Exception):
+    """A program failed or took too long; the message is the end of what it said."""
+
+
+def adopt_orphans() -> None:
+    """Let processes whose parent has ended become this process's own, so that their time is not lost.
+
+    Ray's daemons and workers are such. Elsewhere than on Linux their time is missing.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> tuple[Spent, float | None]:
+    """Run a program to its end, and that of all processes it has started.
+
+    Args:
+        command: What to run.
+        environment: Variables to add to this process's own.
+        timeout: How many seconds it may take.
+
+    Returns:
+        What it took, and the most memory that it and its descendants held together, in MB (shared pages are
+        shared out), as seen twice a second; None where there is no /proc.
+
+    Raises:
+        ProgramError: If it failed.
+    """
+    most = 0.0
+    variables = {**os.environ, **environment}
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        with measured() as spent:
+            program = subprocess.Popen(  # noqa: S603
+                command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT
+            )
+            ended = time.perf_counter() + timeout
+            while program.poll() is None and time.perf_counter() < ended:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    program.wait(SECONDS_BETWEEN_LOOKS)
+                most = max(most, sum(_proportional_mb(process) for process in _descendants()))
+            if program.poll() is None:
+                program.kill()
+            ended = time.perf_counter()
+            _await_orphans()
+            afterwards = time.perf_counter() - ended
+        spent.wall -= afterwards
+        if program.wait() != 0:
+            output.seek(0)
+            raise ProgramError(f"exit code {program.returncode}: {output.read().strip()[-500:]}")
+    return spent, most or None
+
+
+def _await_orphans() -> None:
+    """Wait until no process is left; what does not end by itself is ended."""
+    deadline = time.monotonic() + SECONDS_TO_END
+    while True:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if ended:
+            continue
+        if time.monotonic() > deadline:
+            for process in _descendants():
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _descendants() -> list[int]:
+    """The processes below this one."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:  # it has ended meanwhile
+            continue
+        # The name stands in brackets and may hold anything; the parent is the second field behind it.
+        fields = status.rpartition(")")[2].split()
+        children.setdefault(int(fields[1]), []).append(int(folder.name))
+    found, open_ends = [], [os.getpid()]
+    while open_ends:
+        below = children.get(open_ends.pop(), [])
+        found += below
+        open_ends += below
+    return found
+
+
+def _proportional_mb(process: int) -> float:
+    try:
+        listing = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:  # it has ended meanwhile
+        return 0.0
+    found = re.search(r"^Pss:\s+(\d+) kB", listing, re.MULTILINE)
+    return int(found[1]) / KIB_PER_MB if found else 0.0

@@ -1,0 +1,205 @@
+"""What the commands of ``kedro experiment`` do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import joblib
+
+from fedexperts.commands.project import (
+    FOLDER,
+    check_points,
+    conf_folder,
+    find_places,
+    find_stages,
+    open_finished,
+)
+from fedexperts.errors import UserError
+from fedexperts.experiments.grid import expand, select
+from fedexperts.experiments.invocation import kedro_run, shell_line
+from fedexperts.experiments.plan import alone, plan
+from fedexperts.experiments.report import check_figures, write_report
+from fedexperts.experiments.runner import Failure, held_interrupts, run_jobs, run_once
+from fedexperts.experiments.specification import read_experiment
+from fedexperts.experiments.state import Entry, read_state, stand, write_state
+from fedexperts.progress import progress
+from fedexperts.registry import check_known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from fedexperts.experiments.plan import Job, Point
+    from fedexperts.experiments.specification import Experiment
+    from fedexperts.progress import Report
+
+OUTPUT = "data/09_experiments"
+
+
+def list_experiments(root: Path) -> None:
+    """Print the names of all experiments, how many points they have, and what they are about."""
+    for name, file in _files(root).items():
+        experiment = read_experiment(file)
+        click.echo(f"{name:<15} {len(expand(experiment)):>5} points  {experiment.title}")
+
+
+def run(root: Path, name: str, jobs: int | None, only: Mapping[str, str]) -> bool:
+    """Run the points that are not finished.
+
+    Args:
+        root: The project's folder.
+        name: The experiment's name.
+        jobs: How many runs go on at the same time; None for one per core.
+        only: As for :func:`fedexperts.experiments.grid.select`.
+
+    Returns:
+        Whether a run failed.
+    """
+    _, points, wanted = _open(root, name, only)
+    folder = root / OUTPUT / name
+    finished = open_finished(root, (point.choice.environment for point in points))
+    before = read_state(root, folder)
+    missing = [point for point in wanted if before.get(point.key, Entry("")).state != "finished"]
+    planned: list[Job] = []
+    for environment, found in finished.items():
+        here = [point for point in missing if point.choice.environment == environment]
+        planned += plan(here, found.stages, found.made)
+
+    at_once = jobs or joblib.cpu_count()
+    extra = {"engine.workers": max(1, joblib.cpu_count() // at_once)}
+    failures: list[Failure] = []
+    if planned:
+        with progress(f"Experiment {name}", len(planned)) as report, held_interrupts() as check:
+            failures += _ingest(root, planned, folder / "logs", report, check)
+            lost = {failure.job for failure in failures}
+
+            def note(done: int, running: Sequence[str]) -> None:
+                report(done + len(lost), _in_short(running))
+                write_state(folder, stand(root, points, before, [finished], failures))
+
+            possible = [job for job in planned if job not in lost]
+            failures += run_jobs(possible, finished, extra, folder / "logs", at_once, note, check)
+    entries = stand(root, points, before, [finished], failures)
+    write_state(folder, entries)
+    done = sum(entries[point.key].state == "finished" for point in wanted)
+    for failure in failures:
+        log = f"\n    {failure.log}" if failure.log else ""
+        click.echo(f"failed: {failure.job.label}: {failure.reason}{log}", err=True)
+    click.echo(f"{done} of {len(wanted)} points are finished.")
+    return bool(failures)
+
+
+def status(root: Path, name: str) -> None:
+    """Print how every point stands."""
+    entries = _gather(root, name, ())[2]
+    for key, entry in entries.items():
+        told = entry.manifest or " ".join(text for text in (entry.log, entry.reason) if text)
+        click.echo(f"{key[:10]}  {entry.state:<8}  {entry.label}  {told}".rstrip())
+    click.echo(_count(entries))
+
+
+def print_commands(root: Path, name: str, only: Mapping[str, str]) -> None:
+    """Print a command line for each point that is not finished, and those to run once before."""
+    _, points, wanted = _open(root, name, only)
+    finished = open_finished(root, (point.choice.environment for point in points))
+    before = read_state(root, root / OUTPUT / name)
+    missing = [
+        point
+        for point in wanted
+        if point.key not in finished[point.choice.environment].made
+        and before.get(point.key, Entry("")).state != "finished"
+    ]
+    environments = dict.fromkeys(point.choice.environment for point in missing)
+    if missing:
+        click.echo("# once, before the others")
+    for environment in environments:
+        click.echo(
+            shell_line(_ingestion(root, next(p for p in missing if p.choice.environment == environment)))
+        )
+    if missing:
+        click.echo("# the points, in any order")
+    for point in missing:
+        found = finished[point.choice.environment]
+        job = alone(point, found.stages, found.made)
+        versions = {name: found.made[key].versions[name] for name, key in job.loads.items()}
+        names = [stage.name for stage in job.stages]
+        click.echo(shell_line(kedro_run(job.environment, names, point.choice.settings, versions)))
+
+
+def collect(root: Path, name: str, copies: Sequence[Path]) -> None:
+    """Note which points are finished, here and in other copies of the project."""
+    _, _, entries = _gather(root, name, copies)
+    write_state(root / OUTPUT / name, entries)
+    click.echo(_count(entries))
+
+
+def report(root: Path, name: str) -> None:
+    """Write tables and figures of what is finished."""
+    experiment, points, entries = _gather(root, name, ())
+    metrics = {key: root / entry.metrics for key, entry in entries.items() if entry.state == "finished"}
+    if not metrics:
+        raise UserError(f"no point of {name} is finished; start with `kedro experiment run {name}`")
+    folder = root / OUTPUT / name
+    write_state(folder, entries)
+    for file in write_report(experiment, points, metrics, folder):
+        click.echo(str(file.relative_to(root)))
+    click.echo(_count(entries))
+
+
+def _files(root: Path) -> dict[str, Path]:
+    return {file.stem: file for file in sorted((conf_folder(root) / FOLDER).glob("*.yml"))}
+
+
+def _open(root: Path, name: str, only: Mapping[str, str]) -> tuple[Experiment, list[Point], list[Point]]:
+    """Read an experiment and check all of it; return its points, and those that are asked for."""
+    files = _files(root)
+    check_known("experiment", name, dict.fromkeys(files))
+    experiment = read_experiment(files[name])
+    choices = expand(experiment)
+    check_figures(experiment, choices)
+    kept = set(select(choices, only))
+    points = check_points(root, files[name].relative_to(root), choices)
+    return experiment, points, [point for point in points if point.choice in kept]
+
+
+def _gather(
+    root: Path, name: str, copies: Sequence[Path]
+) -> tuple[Experiment, list[Point], dict[str, Entry]]:
+    experiment, points, _ = _open(root, name, {})
+    environments = [point.choice.environment for point in points]
+    sources = [open_finished(root, environments, copy) for copy in (None, *copies)]
+    return experiment, points, stand(root, points, read_state(root, root / OUTPUT / name), sources)
+
+
+def _ingestion(root: Path, point: Point) -> list[str]:
+    """The command line that makes what is stored once for all points of an environment."""
+    environment = point.choice.environment
+    before, _ = find_stages(find_places(root, environment))
+    return kedro_run(environment, before, point.choice.settings)
+
+
+def _ingest(
+    root: Path, planned: Sequence[Job], logs: Path, report: Report, check: Callable[[], None]
+) -> list[Failure]:
+    """Make the data of each environment, one after the other; return the runs that now cannot be."""
+    failures = []
+    for environment in dict.fromkeys(job.environment for job in planned):
+        report(0, f"data of {environment}")
+        jobs = [job for job in planned if job.environment == environment]
+        log = logs / f"data_{environment}.log"
+        reason = run_once(_ingestion(root, jobs[0].points[0]), log, check)
+        if reason:
+            failures += [Failure(job, f"its data could not be read: {reason}", log) for job in jobs]
+    return failures
+
+
+def _in_short(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+    return f"{labels[0]}{more}" if labels else "done"
+
+
+def _count(entries: Mapping[str, Entry]) -> str:
+    states = [entry.state for entry in entries.values()]
+    failed = f", {states.count('failed')} failed" if "failed" in states else ""
+    return f"{states.count('finished')} of {len(states)} points are finished{failed}."

@@ -1,0 +1,213 @@
+"""What experiments need to know of the Kedro project: its stages, settings and files."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings as kedro_settings
+
+from fedexperts.configuration import Origins, check_parameters
+from fedexperts.errors import UserError
+from fedexperts.experiments.finished import Finished
+from fedexperts.experiments.plan import Point
+from fedexperts.experiments.stages import Stage, canonical, stage_keys
+from fedexperts.experiments.state import RESULT
+from fedexperts.pipeline_registry import register_pipelines
+from fedexperts.settings import CONFIG_LOADER_ARGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from fedexperts.experiments.grid import Choice
+
+FOLDER = "experiments"
+"""The folder of ``conf`` with the experiments; for Kedro an environment that changes nothing."""
+
+
+def conf_folder(root: Path) -> Path:
+    """The folder of all configuration."""
+    return root / str(kedro_settings.CONF_SOURCE)
+
+
+def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
+    """Find out from the pipelines themselves which settings and results each stage depends on.
+
+    Args:
+        places: The names of the versioned data sets.
+
+    Returns:
+        The pipelines whose outputs are not versioned, so that they are run once before all others; and the
+        others that the result depends on, each after those that it needs.
+    """
+    registered = register_pipelines()
+    nodes = {name: set(pipeline.nodes) for name, pipeline in registered.items()}
+    single = {
+        name: pipeline
+        for name, pipeline in registered.items()
+        if not any(other < nodes[name] for other in nodes.values())
+    }
+    versioned = set(places)
+    maker = {output: name for name, pipeline in single.items() for output in pipeline.all_outputs()}
+    needed: list[str] = []
+
+    def need(name: str) -> None:
+        if name not in needed:
+            for dataset in sorted(single[name].inputs()):
+                if dataset in maker:
+                    need(maker[dataset])
+            needed.append(name)
+
+    need(maker[RESULT])
+    unversioned = [name for name in needed if not single[name].all_outputs() & versioned]
+    stages = []
+    for name in needed:
+        inputs = sorted(single[name].inputs())
+        parameters = (dataset.removeprefix("params:") for dataset in inputs if dataset.startswith("params:"))
+        if name not in unversioned:
+            stages.append(
+                Stage(
+                    name,
+                    groups=tuple(sorted({key.split(".")[0] for key in parameters})),
+                    inputs={
+                        dataset: maker[dataset] for dataset in inputs if dataset in versioned & set(maker)
+                    },
+                    outputs=tuple(sorted(single[name].all_outputs() & versioned)),
+                )
+            )
+    return unversioned, stages
+
+
+def find_places(root: Path, environment: str) -> dict[str, Path]:
+    """Find the folder of versions of every versioned data set of an environment."""
+    catalog = _loader(root, environment)["catalog"]
+    return {
+        name: root / entry["filepath"]
+        for name, entry in catalog.items()
+        if isinstance(entry, dict) and entry.get("versioned")
+    }
+
+
+def open_finished(
+    root: Path, environments: Iterable[str], elsewhere: Path | None = None
+) -> dict[str, Finished]:
+    """Read what has been computed in each environment.
+
+    Args:
+        root: The project's folder.
+        environments: Folders of ``conf``.
+        elsewhere: Another copy of the project, to read its results instead of this one's.
+    """
+    found = {}
+    for environment in dict.fromkeys(environments):
+        places = find_places(root, environment)
+        _, stages = find_stages(places)
+        if elsewhere is not None:
+            places = {name: elsewhere / place.relative_to(root) for name, place in places.items()}
+        found[environment] = Finished(environment, places, stages)
+        found[environment].update()
+    return found
+
+
+def check_points(root: Path, file: Path, choices: Sequence[Choice]) -> list[Point]:
+    """Check the settings of every point, and name what each is made of.
+
+    Args:
+        root: The project's folder.
+        file: The experiment's file, for messages.
+        choices: What the points ask for.
+
+    Raises:
+        UserError: If an environment or a setting does not exist, a setting cannot have its value, or two
+            points are the same; the message lists all such problems.
+    """
+    environments = dict.fromkeys(choice.environment for choice in choices)
+    _check_environments(root, file, environments)
+    parameters = {name: _loader(root, name)["parameters"] for name in environments}
+    stages = {name: find_stages(find_places(root, name))[1] for name in environments}
+    points: dict[str, Point] = {}
+    problems: dict[str, None] = {}
+    for choice in choices:
+        try:
+            settings = _resolve(root, file, choice, parameters[choice.environment])
+        except UserError as error:
+            problems |= dict.fromkeys(str(error).splitlines()[1:])
+            continue
+        point = Point(choice, stage_keys(stages[choice.environment], choice.environment, settings))
+        if point.key in points:
+            problems[f"  {points[point.key].choice.label} and {choice.label} are the same point"] = None
+        points[point.key] = point
+    if problems:
+        raise UserError("\n".join([f"{file}: this experiment cannot be used; nothing was run", *problems]))
+    _check_one_source(points.values())
+    return list(points.values())
+
+
+class _ExperimentOrigins(Origins):
+    """The places that settings come from, where the experiment's file takes the place of ``--params``."""
+
+    def __init__(self, root: Path, file: Path, choice: Choice) -> None:
+        conf = conf_folder(root)
+        folders = [conf / name for name in (str(CONFIG_LOADER_ARGS["base_env"]), choice.environment)]
+        super().__init__(root, folders, _nested(choice.settings))
+        self._file = str(file)
+
+    def find(self, key: tuple[str, ...]) -> str:
+        place = super().find(key)
+        return self._file if place == "--params" else place
+
+
+def _resolve(root: Path, file: Path, choice: Choice, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    resolved = _merged(parameters, _nested(choice.settings))
+    check_parameters(resolved, _ExperimentOrigins(root, file, choice))
+    return canonical(resolved)
+
+
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names into dicts in dicts, as ``--params`` does."""
+    nested: dict[str, Any] = {}
+    for name, value in settings.items():
+        *path, last = name.split(".")
+        group = nested
+        for part in path:
+            group = group.setdefault(part, {})
+        group[last] = value
+    return nested
+
+
+def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(dict(first))
+    for key, value in second.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _check_environments(root: Path, file: Path, environments: Iterable[str]) -> None:
+    folders = sorted(path.name for path in conf_folder(root).iterdir() if path.is_dir())
+    known = [name for name in folders if name != FOLDER]
+    unknown = [name for name in environments if name not in known]
+    if unknown:
+        raise UserError(
+            f"{file}: there is no environment {', '.join(map(repr, unknown))}; known: {', '.join(known)}"
+        )
+
+
+def _check_one_source(points: Iterable[Point]) -> None:
+    """Refuse several sources of data in one environment, whose examples are stored once."""
+    sources: dict[str, set[Any]] = {}
+    for point in points:
+        sources.setdefault(point.choice.environment, set()).add(point.choice.settings.get("data.path"))
+    several = [environment for environment, paths in sources.items() if len(paths) > 1]
+    if several:
+        raise UserError(
+            f"data.path differs between points of {', '.join(several)}, but an environment "
+            "stores one data set; make an environment for each"
+        )
+
+
+def _loader(root: Path, environment: str) -> OmegaConfigLoader:
+    arguments: dict[str, Any] = dict(CONFIG_LOADER_ARGS)
+    return OmegaConfigLoader(str(conf_folder(root)), env=environment, **arguments)

@@ -1,0 +1,97 @@
+"""What has been computed already, as the run manifests tell.
+
+The manifests are the only memory that runs leave: a run counts wherever and however it was started, and a run
+that was cut short left no manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from fedexperts.errors import UserError
+from fedexperts.experiments.stages import canonical, stage_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from fedexperts.experiments.stages import Stage
+
+MANIFEST = "run_manifest"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one run of a stage stored.
+
+    Attributes:
+        manifest: The manifest of the run.
+        files: By name of the output, its file.
+        versions: By name of the output, its version.
+    """
+
+    manifest: Path
+    files: Mapping[str, Path]
+    versions: Mapping[str, str]
+
+
+@dataclass
+class Finished:
+    """The runs of one environment, read from one project's folder.
+
+    Attributes:
+        environment: The folder of ``conf``.
+        places: By name of a versioned data set, the folder that holds its versions.
+        stages: All versioned stages, each after those that it needs.
+        made: By key (see :mod:`fedexperts.experiments.stages`), what is there.
+    """
+
+    environment: str
+    places: Mapping[str, Path]
+    stages: Sequence[Stage]
+    made: dict[str, Made] = field(default_factory=dict)
+    _read: set[Path] = field(default_factory=set)
+    _makers: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def update(self) -> None:
+        """Read the manifests that are new since the last time, the oldest first."""
+        folder = self.places[MANIFEST]
+        for file in sorted(folder.glob(f"*/{folder.name}")):
+            if file not in self._read:
+                self._read.add(file)
+                try:
+                    manifest = json.loads(file.read_text(encoding="utf-8"))
+                except ValueError as error:
+                    raise UserError(f"{file}: this manifest is damaged; delete it: {error}") from error
+                self._note(file, manifest)
+
+    def _note(self, file: Path, manifest: dict[str, Any]) -> None:
+        try:
+            settings = canonical(manifest["parameters"])
+        except ValidationError:
+            return  # from another version of the project
+        if manifest["run"]["env"] != self.environment:
+            return
+        saved: dict[str, str] = manifest["saved_versions"]
+        versions = {**manifest["loaded_versions"], **saved}
+        for stage in self.stages:
+            if not set(stage.outputs) <= set(saved):
+                continue
+            makers: dict[str, set[str | None]] = {name: set() for name in stage.needs}
+            for name, maker in stage.inputs.items():
+                makers[maker].add(self._makers.get((name, versions.get(name, ""))))
+            upstream = [key for found in makers.values() for key in found if key]
+            if len(upstream) != sum(map(len, makers.values())) or len(upstream) != len(makers):
+                continue  # inputs from runs whose manifests are gone, or from several runs of one stage
+            key = stage_key(stage, self.environment, settings, upstream)
+            self._makers |= {(name, saved[name]): key for name in stage.outputs}
+            files = {name: self._file(name, saved[name]) for name in stage.outputs}
+            if all(path.is_file() for path in files.values()):
+                self.made.setdefault(key, Made(file, files, {name: saved[name] for name in stage.outputs}))
+
+    def _file(self, name: str, version: str) -> Path:
+        return self.places[name] / version / self.places[name].name

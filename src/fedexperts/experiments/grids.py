@@ -1,0 +1,114 @@
+"""Tables in the paper's form: a row per setting, a column per method, the published value beside ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fedexperts.evaluation.display import ALL, looks, percent, percent_interval
+from fedexperts.experiments.names import name_of, value_of
+from fedexperts.experiments.published import add_published
+from fedexperts.experiments.summary import axes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    import pandas as pd
+
+TITLES = {"global_accuracy": "Global test", "local_accuracy": "Local test"}
+NOTE = (
+    "Accuracy in percent, mean over seeds and clients with intervals; in parentheses the published value "
+    "(arXiv:2010.02056), where there is one."
+)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of texts.
+
+    Attributes:
+        title: What its numbers are.
+        head: A text for each column.
+        rows: Texts, as many in each row as there are columns.
+        settings: How many of the first columns say what a row belongs to.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    settings: int
+
+
+def table1(summary: pd.DataFrame) -> list[Grid]:
+    """Lay out Table 1 of the paper: accuracy on the global and on the local test.
+
+    Args:
+        summary: As :func:`fedexperts.experiments.summary.summarise_points` returns it; the rows of all
+            clients count.
+    """
+    axes = axes_of(summary)
+    rows = summary[summary["clients"] == ALL]
+    shown = looks(rows["method"])
+    head = (*(name_of(axis) for axis in axes), *(look.full_label for look in shown.values()))
+    grids = []
+    for measure, title in TITLES.items():
+        beside = add_published(rows, measure)
+        texts = []
+        for values, cells in beside.groupby(axes, dropna=False, sort=False):
+            by_method = cells.set_index("method").to_dict("index")
+            texts.append(
+                (
+                    *(value_of(axis, value) for axis, value in zip(axes, values, strict=True)),
+                    *(_cell(by_method[method], measure) if method in by_method else "" for method in shown),
+                )
+            )
+        grids.append(Grid(title, head, tuple(texts), len(axes)))
+    return grids
+
+
+def _cell(row: Mapping[Hashable, Any], measure: str) -> str:
+    ours = f"{percent(row[measure])} {percent_interval(row[f'{measure}_low'], row[f'{measure}_high'])}"
+    known = row["published"]
+    return ours if known != known else f"{ours} ({percent(known)})"  # noqa: PLR0124 - NaN alone differs from itself
+
+
+def as_markdown(grids: list[Grid]) -> str:
+    """Write tables in Markdown, one below the other."""
+    parts = [NOTE]
+    for grid in grids:
+        rule = ["---"] * grid.settings + ["---:"] * (len(grid.head) - grid.settings)
+        lines = [_bar(grid.head), _bar(rule), *(_bar(row) for row in grid.rows)]
+        parts.append(f"## {grid.title}\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _bar(cells: tuple[str, ...] | list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def as_latex(grids: list[Grid]) -> str:
+    """Write tables in LaTeX, for a document that uses the package booktabs."""
+    parts = [f"% {NOTE}"]
+    for grid in grids:
+        columns = "l" * grid.settings + "r" * (len(grid.head) - grid.settings)
+        lines = [
+            f"% {grid.title}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            _ampersands(grid.head),
+            r"\midrule",
+            *(_ampersands(row) for row in grid.rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _ampersands(cells: tuple[str, ...]) -> str:
+    return " & ".join(_escaped(cell) for cell in cells) + r" \\"
+
+
+def _escaped(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(letter, f"\\{letter}" if letter in "&%$#_{}" else letter) for letter in text)

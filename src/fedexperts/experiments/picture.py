@@ -1,0 +1,99 @@
+"""A chart as a still picture, for a paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
+
+from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS
+from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fedexperts.experiments.charts import Chart, Curve, Panel
+
+MOST_TICKS = 6
+"""With more, the names of the places along would run into each other."""
+
+
+def as_picture(chart: Chart) -> Figure:
+    """Draw a chart with matplotlib, as a figure of its own that no global state knows."""
+    rows, columns = chart.shape
+    size = (1.2 + 4.0 * columns, 1.6 + 3.4 * rows)
+    # What is left free above and below the panels, as parts of the height, is for title and legend.
+    head, foot = 0.75 / size[1], 0.4 / size[1]
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1, rect=(0, foot, 1, 1 - head - foot))
+    drawn = Figure(figsize=size, layout=layout, facecolor="white")
+    grid = drawn.subplots(rows, columns, squeeze=False)
+    for axes, panel in zip(grid.flat, chart.panels, strict=False):
+        _draw(axes, chart, panel)
+    for axes in list(grid.flat)[len(chart.panels) :]:
+        axes.set_visible(False)
+    for row in grid:
+        row[0].set_ylabel(chart.y_label, color=SOFT_INK)
+    shown = {curve.look.full_label: curve.look for panel in chart.panels for curve in panel.curves}
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, label=label) for label, look in shown.items()
+    ]
+    drawn.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
+    margin = 0.12 / size[0]
+    drawn.text(margin, 1 - 0.35 / size[1], chart.title, color=INK, fontsize=13)
+    drawn.text(margin, 1 - 0.6 / size[1], chart.subtitle, color=SOFT_INK, fontsize=9)
+    return drawn
+
+
+def _draw(axes: Axes, chart: Chart, panel: Panel) -> None:
+    axes.set_title(panel.title, loc="left", fontsize=10.5, color=INK)
+    axes.set_xlabel(chart.x_label, color=SOFT_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(colors=INK, color=RULE)
+    axes.set_axisbelow(True)
+    axes.grid(color=GRID)
+    if chart.y_ratio:
+        axes.axhline(1.0, color=KNOWN_LOOKS[GENERALIST].colour, ls=":", lw=1)
+    else:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if chart.x_share:
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if chart.x_log:
+        axes.set_xscale("log")
+        if len(panel.places) <= MOST_TICKS:
+            axes.set_xticks(panel.places)
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="x", labelsize=8)
+    for curve in panel.curves:
+        _add(axes, curve)
+        if chart.x_share and not curve.published:
+            # The points between the ends are in order, and names for all would cover each other.
+            for end in (0, -1):
+                place = (curve.x[end], curve.y[end])
+                axes.annotate(
+                    curve.names[end], place, (5, 5), textcoords="offset points", fontsize=7, color=SOFT_INK
+                )
+
+
+def _add(axes: Axes, curve: Curve) -> None:
+    colour, marker = curve.look.colour, curve.look.marker
+    if curve.published:
+        axes.plot(curve.x, curve.y, color=colour, marker=marker, ls="--", lw=1, mfc="white", ms=5, alpha=0.7)
+        return
+    bars = [curve.below, curve.above] if curve.bounds else None
+    axes.errorbar(
+        curve.x,
+        curve.y,
+        bars,
+        color=colour,
+        marker=marker,
+        lw=1.6,
+        ms=6,
+        mec="white",
+        elinewidth=1,
+        capsize=2,
+    )

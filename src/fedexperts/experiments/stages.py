@@ -1,0 +1,88 @@
+"""What the stages of a run depend on, and names for what they make.
+
+A stage is a pipeline that stores something: the partition, the generalist, ... What it makes is named by a
+*key*, a fingerprint of the environment, of the settings that it reads and of the keys of the stages it reads
+from. Two points agree on a stage if and only if its keys are the same, and then one run of it serves both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fedexperts.parameters import Parameters
+from fedexperts.provenance.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+WITHOUT_EFFECT = (("engine", "workers"),)
+"""Settings that change how long a run takes, and no bit of its result."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A pipeline, as far as it matters to what can be shared.
+
+    Attributes:
+        name: The pipeline's.
+        groups: The groups of settings that it reads.
+        inputs: By name of a versioned input, the stage that makes it.
+        outputs: Its versioned outputs.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    inputs: Mapping[str, str]
+    outputs: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The stages that it reads from."""
+        return tuple(sorted(set(self.inputs.values())))
+
+
+def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Write settings in one way, whether they come from files or from a manifest.
+
+    Raises:
+        pydantic.ValidationError: If they are not the settings of this version of the project.
+    """
+    plain = Parameters.model_validate(parameters).model_dump(mode="json")
+    for group, name in WITHOUT_EFFECT:
+        plain.get(group, {}).pop(name, None)
+    return plain
+
+
+def stage_key(stage: Stage, environment: str, settings: Mapping[str, Any], upstream: Sequence[str]) -> str:
+    """Name what a stage makes.
+
+    Args:
+        stage: The stage.
+        environment: The folder of ``conf``.
+        settings: All settings, as :func:`canonical` writes them.
+        upstream: The keys of ``stage.needs``, in that order.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    read = {group: settings.get(group) for group in sorted(stage.groups)}
+    return fingerprint({}, (environment, stage.name, json.dumps(read, sort_keys=True), *upstream))
+
+
+def stage_keys(stages: Sequence[Stage], environment: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Name what every stage makes for one point.
+
+    Args:
+        stages: All versioned stages, each after those that it needs.
+        environment: The folder of ``conf``.
+        settings: All settings, as :func:`canonical` writes them.
+
+    Returns:
+        A key for the name of every stage.
+    """
+    keys: dict[str, str] = {}
+    for stage in stages:
+        keys[stage.name] = stage_key(stage, environment, settings, [keys[name] for name in stage.needs])
+    return keys

@@ -1,0 +1,106 @@
+"""The file that says how each point of an experiment stands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fedexperts.storage.files import written_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from fedexperts.experiments.finished import Finished
+    from fedexperts.experiments.plan import Point
+    from fedexperts.experiments.runner import Failure
+
+FILE = "points.json"
+RESULT = "client_metrics"
+"""The data set that a point of an experiment is for."""
+
+Standing = Literal["finished", "failed", "to do"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How one point stands.
+
+    Attributes:
+        label: The point in words.
+        state: Whether it is finished, was tried and failed, or is to do.
+        manifest: The manifest of the run that finished it.
+        metrics: Its ``client_metrics``.
+        reason: Why it failed.
+        log: What the run that failed said.
+    """
+
+    label: str
+    state: Standing = "to do"
+    manifest: str = ""
+    metrics: str = ""
+    reason: str = ""
+    log: str = ""
+
+
+def read_state(root: Path, folder: Path) -> dict[str, Entry]:
+    """Read how points stood, by their keys; a result that is gone is forgotten."""
+    file = folder / FILE
+    if not file.is_file():
+        return {}
+    noted = {key: Entry(**entry) for key, entry in json.loads(file.read_text(encoding="utf-8")).items()}
+    return {
+        key: entry
+        for key, entry in noted.items()
+        if entry.state != "finished" or (root / entry.metrics).is_file()
+    }
+
+
+def stand(
+    root: Path,
+    points: Sequence[Point],
+    before: Mapping[str, Entry],
+    sources: Sequence[Mapping[str, Finished]],
+    failures: Sequence[Failure] = (),
+) -> dict[str, Entry]:
+    """Say how points stand.
+
+    Args:
+        root: The project's folder, which files are named from.
+        points: The points.
+        before: How they stood.
+        sources: The results there are, by environment; the first source that has a point's counts.
+        failures: What has failed since.
+
+    Returns:
+        An entry for the key of every point.
+    """
+    failed = {point.key: failure for failure in failures for point in failure.job.points}
+    entries = {}
+    for point in points:
+        label = point.choice.label
+        made = [source[point.choice.environment].made.get(point.key) for source in sources]
+        found = next((result for result in made if result), None)
+        old = before.get(point.key, Entry(label))
+        if found:
+            metrics = _named_from(root, found.files[RESULT])
+            entries[point.key] = Entry(label, "finished", _named_from(root, found.manifest), metrics)
+        elif point.key in failed and old.state != "finished":
+            failure = failed[point.key]
+            log = _named_from(root, failure.log) if failure.log else ""
+            entries[point.key] = Entry(label, "failed", reason=failure.reason, log=log)
+        else:
+            entries[point.key] = old
+    return entries
+
+
+def _named_from(root: Path, file: Path) -> str:
+    return str(file.relative_to(root) if file.is_relative_to(root) else file)
+
+
+def write_state(folder: Path, entries: Mapping[str, Entry]) -> None:
+    """Write how points stand; the file appears whole or not at all."""
+    text = json.dumps({key: asdict(entry) for key, entry in entries.items()}, indent=2)
+    with written_whole(folder / FILE) as file:
+        file.write_text(text + "\n", encoding="utf-8")

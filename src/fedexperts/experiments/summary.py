@@ -1,0 +1,141 @@
+"""What all points say together: a row per setting and method, over seeds and clients."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fedexperts.evaluation.display import (
+    ALL,
+    GENERALIST,
+    OPTED_IN,
+    OPTED_OUT,
+    UNSEEN,
+    is_attainable,
+    predictors,
+)
+from fedexperts.evaluation.statistics import lowest_tenth, mean, pair_clients
+from fedexperts.experiments.resampling import Resamples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fedexperts.evaluation.statistics import Floats
+    from fedexperts.experiments.specification import Experiment
+
+MEASURES = ("accuracy", "loss", "ece")
+TESTS = ("local", "global")
+COMPARED = ("local_accuracy", "global_accuracy", "local_loss", "global_loss")
+
+
+def axes_of(table: pd.DataFrame) -> list[str]:
+    """Name the columns that say which setting a row belongs to, the seed left out."""
+    columns = list(table.columns)
+    last = columns.index("seed") if "seed" in columns else columns.index("clients")
+    return [name for name in columns[:last] if name != "point"]
+
+
+def summarise_points(table: pd.DataFrame, experiment: Experiment) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sum up the long table.
+
+    Args:
+        table: As :func:`fedexperts.experiments.table.long_table` returns it.
+        experiment: Its resamples and confidence count.
+
+    Returns:
+        Two tables, with ``environment``, the settings in which points differ, ``clients`` (the group of
+        clients), ``n_seeds`` and ``n_clients`` (of all seeds) in both, and every number with the bounds
+        ``_low`` and ``_high`` of its interval.
+
+        The first has a row per ``method``, with ``+calibrated`` where it asked a calibrated generalist:
+        ``local_accuracy``, ``global_accuracy``, ``local_loss``, ``global_loss`` (nats), ``local_ece``,
+        ``global_ece``, means over clients and seeds; ``bottom_decile``, the local accuracy that a tenth of
+        the clients stay below; ``clients_hurt``, the share of clients whose local accuracy is below FedAvg's;
+        ``global_ratio``, the global accuracy as a fraction of FedAvg's, both means over clients and seeds.
+
+        The second has a row per pair of methods: what ``method`` has more than ``reference``, on identical
+        seeds and clients.
+    """
+    table = table.assign(method=predictors(table)).drop(columns="calibrated", errors="ignore")
+    axes = axes_of(table)
+    summaries: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
+    for values, rows in table.groupby(axes, dropna=False, sort=False):
+        where = dict(zip(axes, values, strict=True))
+        for group, members in _groups(rows):
+            methods, scores = _line_up(members)
+            counts = [of_seed.shape[1] for of_seed in scores["local_accuracy"]]
+            resamples = Resamples.of(counts, experiment.resamples, experiment.confidence)
+            about = {**where, "clients": group, "n_seeds": len(counts), "n_clients": sum(counts)}
+            summaries += [{**about, **row} for row in _summarise(methods, scores, resamples)]
+            differences += [{**about, **row} for row in _compare(methods, scores, resamples)]
+    return pd.DataFrame(summaries), pd.DataFrame(differences)
+
+
+def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split by role, where every seed has clients of several; all clients come first."""
+    yield ALL, rows
+    unseen = rows["unseen"].astype(bool)
+    opted_out = rows["opted_out"].astype(bool)
+    roles = {OPTED_IN: ~unseen & ~opted_out, OPTED_OUT: ~unseen & opted_out, UNSEEN: unseen}
+    seeds = rows["seed"].nunique()
+    found = {role: rows[chosen] for role, chosen in roles.items() if chosen.any()}
+    if len(found) > 1:
+        yield from ((role, part) for role, part in found.items() if part["seed"].nunique() == seeds)
+
+
+def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats]]]:
+    """Get, by test and measure, a table ``[methods, clients]`` for each seed."""
+    scores: dict[str, list[Floats]] = {f"{test}_{measure}": [] for test in TESTS for measure in MEASURES}
+    methods: tuple[str, ...] = ()
+    for _, of_seed in rows.groupby("seed", sort=True):
+        methods = pair_clients(of_seed).methods
+        wide = of_seed.pivot(  # noqa: PD010 - nothing to aggregate: pair_clients refuses repeated keys
+            index="client_id", columns=["test_set", "method"], values=list(MEASURES)
+        )
+        # As in pair_clients, a client without a local test is left out.
+        wide = wide.dropna(subset=[("accuracy", test, method) for test in TESTS for method in methods])
+        for test in TESTS:
+            for measure in MEASURES:
+                columns = [(measure, test, method) for method in methods]
+                scores[f"{test}_{measure}"].append(wide[columns].to_numpy(dtype=np.float64).T)
+    return methods, scores
+
+
+def _summarise(
+    methods: tuple[str, ...], scores: dict[str, list[Floats]], resamples: Resamples
+) -> Iterator[dict[str, Any]]:
+    reference = methods.index(GENERALIST)
+    local, common = scores["local_accuracy"], scores["global_accuracy"]
+    for index, method in enumerate(methods):
+        estimates = {
+            name: resamples.estimate(mean, [of_seed[index] for of_seed in by_seed])
+            for name, by_seed in scores.items()
+        }
+        estimates["bottom_decile"] = resamples.estimate(lowest_tenth, [of_seed[index] for of_seed in local])
+        hurt = [(of_seed[index] < of_seed[reference]).astype(np.float64) for of_seed in local]
+        estimates["clients_hurt"] = resamples.estimate(mean, hurt)
+        estimates["global_ratio"] = resamples.ratio(
+            [of_seed[index] for of_seed in common], [of_seed[reference] for of_seed in common]
+        )
+        row: dict[str, Any] = {"method": method, "attainable": is_attainable(method)}
+        for name, estimate in estimates.items():
+            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        yield row
+
+
+def _compare(
+    methods: tuple[str, ...], scores: dict[str, list[Floats]], resamples: Resamples
+) -> Iterator[dict[str, Any]]:
+    attainable = [index for index, method in enumerate(methods) if is_attainable(method)]
+    for first, second in combinations(attainable, 2):
+        row: dict[str, Any] = {"method": methods[second], "reference": methods[first]}
+        for name in COMPARED:
+            estimate = resamples.estimate(
+                mean, [of_seed[second] - of_seed[first] for of_seed in scores[name]]
+            )
+            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        yield row

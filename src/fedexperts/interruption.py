@@ -1,0 +1,74 @@
+"""Ctrl-C and SIGTERM, noted when they come and heeded where nothing is lost.
+
+Whoever works step by step asks with :func:`check` where a step has ended; whoever reports to
+:func:`fedexperts.progress.progress` does so with every report.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_noted: list[int] = []
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop, and did so where it can go on from.
+
+    Attributes:
+        signal: What asked.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
+def requested() -> bool:
+    """Whether the run was asked to stop."""
+    return bool(_noted)
+
+
+def check() -> None:
+    """Stop here if that was asked for.
+
+    Raises:
+        Interrupted: If so.
+    """
+    if _noted:
+        raise Interrupted(_noted[0])
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Note signals for a while instead of stopping wherever the program happens to be; the second one does.
+
+    To be used in the main thread.
+    """
+    before = [signal.signal(number, _note) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(number, handler)
+        _noted.clear()
+
+
+def _note(number: int, _frame: FrameType | None) -> None:
+    _noted.append(number)
+    if number == signal.SIGTERM:
+        # Ctrl-C reaches all processes of a terminal by itself.
+        for child in multiprocessing.active_children():
+            if child.pid is not None:
+                os.kill(child.pid, number)
+    if len(_noted) > 1:
+        raise KeyboardInterrupt

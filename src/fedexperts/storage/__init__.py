@@ -1,0 +1,1 @@
+"""Files that are whole and what they were, or not used: on this floor nothing knows what is in them."""

@@ -1,0 +1,63 @@
+"""Versions that are safe when runs go on side by side.
+
+Kedro names a version by the millisecond in which the run began, and loads the newest. Of two runs in the same
+folders one could therefore read what the other has just stored, or both store under one name. Here every run
+has a version to itself, and reads what it wrote.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io.core import AbstractVersionedDataset, Version
+
+if TYPE_CHECKING:
+    from kedro.io import DataCatalog
+    from kedro.pipeline import Pipeline
+
+FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
+
+
+class VersionHooks:
+    """Gives every run a version of its own, for all that it stores."""
+
+    @hook_impl(trylast=True)  # after the hooks that may refuse to run
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Fix the version that the run's outputs are saved under, and loaded from again."""
+        outputs = [catalog.get(name) for name in (*pipeline.all_outputs(), "run_manifest")]
+        # Kedro has no public way to ask whether a data set is versioned, nor to set its version.
+        versioned = [
+            dataset
+            for dataset in outputs
+            if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None  # noqa: SLF001
+        ]
+        if len(versioned) <= 1:
+            return  # nothing but the manifest, which is then not written
+        own = str(run_params["run_id"])
+        if getattr(versioned[-1], "_protocol", "") == "file":
+            own = claim(Path(versioned[-1]._filepath), own)  # noqa: SLF001
+        for dataset in versioned:
+            dataset._version = Version(own, own)  # noqa: SLF001
+
+
+def claim(folder: Path, version: str) -> str:
+    """Take a version that no other run has.
+
+    Args:
+        folder: The folder of versions; the claim is a folder in it, which one run alone can make.
+        version: The version to start with, ``YYYY-MM-DDThh.mm.ss.sssZ``.
+
+    Returns:
+        That version, or the next free millisecond.
+    """
+    try:
+        (folder / version).mkdir(parents=True)
+    except FileExistsError:
+        later = datetime.strptime(version, FORMAT) + timedelta(milliseconds=1)  # noqa: DTZ007 - no zone is asked
+        return claim(folder, later.strftime(FORMAT)[:-4] + "Z")
+    return version

@@ -1,0 +1,227 @@
+"""What all points say together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fedexperts.evaluation.statistics import lowest_tenth, mean
+from fedexperts.experiments.grid import Choice
+from fedexperts.experiments.plan import Point
+from fedexperts.experiments.published import add_published, published
+from fedexperts.experiments.resampling import Resamples
+from fedexperts.experiments.specification import Experiment
+from fedexperts.experiments.summary import summarise_points
+from fedexperts.experiments.table import long_table
+
+EXPERIMENT = Experiment.model_validate(
+    {"title": "t", "seeds": [0], "resamples": 200, "sweeps": [{"environments": ["test"]}]}
+)
+
+
+def metrics(accuracies, opted_out=(), **extra):
+    """A table of one run, from ``{method: [(local, global) per client]}``."""
+    rows = [
+        {
+            "client_id": client,
+            "opted_out": client in opted_out,
+            "method": method,
+            "test_set": test,
+            "n": 10,
+            "accuracy": score,
+            "loss": 2 * score,
+            "ece": score / 2,
+            "unseen": False,
+            **extra,
+        }
+        for method, clients in accuracies.items()
+        for client, scores in enumerate(clients)
+        for test, score in zip(("local", "global"), scores, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def along(table, seed=0, **axes):
+    first = {"point": "x", "environment": "test", **axes, "seed": seed}
+    return table.assign(**first)[[*first, *table.columns]]
+
+
+TWO_SEEDS = pd.concat(
+    [
+        along(metrics({"fedavg": [(0.5, 0.6), (0.7, 0.6)], "mixture": [(0.4, 0.3), (0.9, 0.5)]}), seed=0),
+        along(metrics({"fedavg": [(0.1, 0.2), (0.3, 0.2)], "mixture": [(0.5, 0.1), (0.7, 0.1)]}), seed=1),
+    ]
+)
+
+
+def test_a_summary_computed_by_hand():
+    summary, differences = summarise_points(TWO_SEEDS, EXPERIMENT)
+    rows = summary.set_index("method")
+    assert rows["n_seeds"].tolist() == [2, 2]
+    assert rows["n_clients"].tolist() == [4, 4]
+    mixture = rows.loc["mixture"]
+    assert mixture["local_accuracy"] == pytest.approx((0.4 + 0.9 + 0.5 + 0.7) / 4)
+    assert mixture["global_accuracy"] == pytest.approx(0.25)
+    assert mixture["local_loss"] == pytest.approx(2 * 0.625)
+    assert mixture["global_ece"] == pytest.approx(0.125)
+    assert mixture["bottom_decile"] == pytest.approx(((0.4 + 0.05) + (0.5 + 0.02)) / 2)
+    assert mixture["clients_hurt"] == pytest.approx(1 / 4)
+    assert mixture["global_ratio"] == pytest.approx(0.25 / 0.4), "a ratio of means, not a mean of ratios"
+    assert rows.loc["fedavg", ["clients_hurt", "global_ratio"]].tolist() == [0.0, 1.0]
+    (pair,) = differences.to_dict("records")
+    assert (pair["method"], pair["reference"]) == ("mixture", "fedavg")
+    assert pair["local_accuracy"] == pytest.approx((-0.1 + 0.2 + 0.4 + 0.4) / 4)
+    for name in ("local_accuracy", "global_accuracy", "local_loss"):
+        assert pair[f"{name}_low"] <= pair[name] <= pair[f"{name}_high"]
+
+
+def test_differences_are_paired():
+    """A method that is always better by the same has no doubt about it, however clients and seeds vary."""
+    scores = {"fedavg": [(0.1, 0.9), (0.6, 0.2), (0.3, 0.5)]}
+    scores["mixture"] = [(local + 0.125, common + 0.0625) for local, common in scores["fedavg"]]
+    table = pd.concat([along(metrics(scores), seed=0), along(metrics(scores), seed=1)])
+    pair = summarise_points(table, EXPERIMENT)[1].iloc[0]
+    assert pair["local_accuracy_low"] == pytest.approx(0.125)
+    assert pair["local_accuracy_high"] == pytest.approx(0.125)
+    assert pair["global_accuracy_high"] == pytest.approx(0.0625)
+
+
+def test_settings_are_kept_apart_and_seeds_are_not():
+    other = TWO_SEEDS.assign(accuracy=0.25)
+    table = pd.concat(
+        [TWO_SEEDS.assign(**{"partition.alpha": 0.1}), other.assign(**{"partition.alpha": 1.0})]
+    )
+    columns = ["point", "environment", "partition.alpha", "seed"]
+    table = table[[*columns, *(name for name in table.columns if name not in columns)]]
+    summary, _ = summarise_points(table, EXPERIMENT)
+    assert summary[["partition.alpha", "method"]].to_numpy().tolist() == [
+        [0.1, "fedavg"],
+        [0.1, "mixture"],
+        [1.0, "fedavg"],
+        [1.0, "mixture"],
+    ]
+    assert summary[summary["partition.alpha"] == 1.0]["local_accuracy"].tolist() == [0.25, 0.25]
+
+
+def test_opted_out_clients_are_summed_up_apart():
+    table = along(metrics({"fedavg": [(0.5, 0.5), (0.9, 0.5)]}, opted_out=(1,)))
+    summary, _ = summarise_points(table, EXPERIMENT)
+    assert dict(zip(summary["clients"], summary["local_accuracy"], strict=True)) == pytest.approx(
+        {"all": 0.7, "opted_in": 0.5, "opted_out": 0.9}
+    )
+
+
+def test_a_calibrated_method_is_one_more_method_and_compared_with_all_others():
+    plain = metrics({"fedavg": [(0.5, 0.5)], "mixture": [(0.6, 0.4)]}, calibrated=False)
+    calibrated = metrics({"mixture": [(0.8, 0.3)]}, calibrated=True)
+    summary, differences = summarise_points(along(pd.concat([plain, calibrated])), EXPERIMENT)
+    assert summary["method"].tolist() == ["fedavg", "mixture", "mixture+calibrated"]
+    gains = differences.set_index(["method", "reference"])["local_accuracy"]
+    assert gains["mixture+calibrated", "mixture"] == pytest.approx(0.2)
+
+
+def test_a_client_without_a_local_test_is_left_out_of_all():
+    table = metrics({"fedavg": [(0.5, 0.5), (0.0, 0.9)]})
+    table = table[~((table["client_id"] == 1) & (table["test_set"] == "local"))]
+    summary, _ = summarise_points(along(table), EXPERIMENT)
+    assert summary.loc[0, ["n_clients", "global_accuracy", "global_loss"]].tolist() == [1, 0.5, 1.0]
+
+
+def test_resamples_are_what_a_plain_loop_over_their_draws_gives():
+    rng = np.random.default_rng(0)
+    values = [rng.random(4), rng.random(7), rng.random(1)]
+    resamples = Resamples.of([4, 7, 1], 50, 0.9)
+    means = []
+    used = np.zeros((3, 3), dtype=int)
+    for row in resamples.seeds:
+        total = 0.0
+        for position, seed in enumerate(row):
+            clients = resamples.clients[position][seed][used[position, seed]]
+            used[position, seed] += 1
+            total += float(lowest_tenth(values[seed][clients]))
+        means.append(total / 3)
+    found = resamples.estimate(lowest_tenth, values)
+    assert found.value == pytest.approx(np.mean([float(lowest_tenth(of_seed)) for of_seed in values]))
+    assert [found.low, found.high] == pytest.approx(np.quantile(means, [0.05, 0.95]))
+
+
+def test_seeds_that_disagree_widen_the_interval_even_if_all_clients_agree():
+    resamples = Resamples.of([5, 5], 400, 0.95)
+    found = resamples.estimate(mean, [np.zeros(5), np.ones(5)])
+    assert (found.low, found.value, found.high) == (0.0, 0.5, 1.0)
+    one_seed = Resamples.of([5], 400, 0.95).estimate(mean, [np.ones(5)])
+    assert (one_seed.low, one_seed.high) == (1.0, 1.0)
+
+
+def test_a_ratio_to_nothing_is_not_a_number():
+    found = Resamples.of([2], 10, 0.9).ratio([np.ones(2)], [np.zeros(2)])
+    assert np.isnan([found.value, found.low, found.high]).any()
+
+
+def test_the_long_table_has_the_settings_of_each_point_beside_its_metrics(tmp_path):
+    points = [
+        Point(Choice("test", {"partition.alpha": 0.1, "seed": 0}, {}), {"evaluation": "a" * 32}),
+        Point(Choice("base", {"model.expert": "mlp", "seed": 1}, {}), {"evaluation": "b" * 32}),
+        Point(Choice("base", {"model.expert": "mlp", "seed": 2}, {}), {"evaluation": "c" * 32}),
+    ]
+    files = {point.key: tmp_path / f"{point.short}.parquet" for point in points[:2]}
+    for file in files.values():
+        metrics({"fedavg": [(0.5, 0.6)]}).to_parquet(file)
+    table = long_table(points, files)
+    assert list(table.columns)[:6] == [
+        "point", "environment", "partition.alpha", "model.expert", "seed", "client_id",
+    ]  # fmt: skip
+    assert table["point"].tolist() == ["a" * 10] * 2 + ["b" * 10] * 2
+    assert table["partition.alpha"].tolist()[:2] == [0.1, 0.1]
+    assert table["partition.alpha"].isna().tolist() == [False, False, True, True]
+    assert table["seed"].tolist() == [0, 0, 1, 1]
+
+
+def test_the_published_values_are_those_of_the_paper():
+    table = published()
+    keys = [
+        "environment",
+        "partition.majority_fraction",
+        "partition.alpha",
+        "partition.opt_out",
+        "method",
+        "measure",
+    ]
+    assert not table.duplicated(keys).any()
+    known = table.set_index(keys)["value"]
+    nan = float("nan")
+    assert known["cifar10", 0.6, nan, 0.0, "mixture", "local_accuracy"] == 0.5057
+    assert known["fashion_mnist", 1.0, nan, 0.0, "finetuned", "global_accuracy"] == 0.2369
+    assert known["cifar10", 0.8, nan, 0.95, "fedavg", "local_accuracy"] == 0.18
+    assert known["fashion_mnist", nan, 0.05, 0.0, "mixture", "global_ratio"] == 0.48
+    assert known["cifar10", 0.3, nan, 0.0, "mixture", "global_ratio"] == pytest.approx(
+        41.57 / 42.65, abs=1e-4
+    )
+    assert table["value"].between(0, 1.2).all()
+    assert table["source"].str.contains("Table 1|Figure").all()
+
+
+def summary_of(environment, **axes):
+    return pd.DataFrame([{"environment": environment, **axes, "clients": "all", "method": "mixture"}])
+
+
+@pytest.mark.parametrize(
+    ("axes", "value"),
+    [
+        ({"partition.majority_fraction": 0.6}, 0.2637),
+        ({"partition.majority_fraction": 0.6, "partition.opt_out": 0.9}, 0.243),
+        ({"partition.majority_fraction": 0.6, "partition.opt_out": 0.5}, None),
+        ({"partition.majority_fraction": 0.5}, None),
+        ({"partition.alpha": 0.1}, None),
+        ({}, None),
+    ],
+)
+def test_a_published_value_stands_only_beside_the_same_settings(axes, value):
+    (found,) = add_published(summary_of("cifar10", **axes), "global_accuracy")["published"]
+    assert (None if np.isnan(found) else found) == value
+
+
+def test_the_paper_says_nothing_about_other_data():
+    summary = summary_of("base", **{"partition.majority_fraction": 0.6})
+    assert add_published(summary, "global_accuracy")["published"].isna().all()
