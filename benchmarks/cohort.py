@@ -26,6 +26,7 @@ COLUMNS = {
     "workload": "workload",
     "variant": "variant",
     "ratio_vs_plain": "times faster",
+    "wall_ratio_vs_plain": "by the clock",
     "share_of_peak": "of peak",
     "peak_memory_mb": "MB",
     "cpu_seconds": "CPU s",
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         COLUMNS,
         options.output,
         matmul_peak_gflops=peak / 1e9,
+        note=options.note,
     )
     worst = max(max(found.values()) for found in agreed.values())
     print(f"Trained weights differ from the plain loop's by {worst:.0e} at most, in float64.")
@@ -105,6 +107,7 @@ def _compare(
                 workload.name,
                 variant,
                 ratio_vs_plain=measuring.ratio(spent[PLAIN], turns) * alike,
+                wall_ratio_vs_plain=measuring.wall_ratio(spent[PLAIN], turns) * alike,
                 share_of_peak=useful_flops(workload, epochs[variant]) / middle.cpu / peak,
                 **memory,
                 cpu_seconds=middle.cpu,

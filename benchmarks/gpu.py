@@ -19,8 +19,8 @@ from benchmarks.variants import AGREEMENT, ANYWHERE, PLAIN, STACKED, differences
 from fedexperts.training.device import reproducibly
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from benchmarks.reporting import Row
     from benchmarks.workloads import Workload
@@ -61,18 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     device = torch.device(options.device)
     with reproducibly():
-        return _measure(device, options.repeats, options.output, quick=options.quick)
+        return _measure(device, options)
 
 
-def _measure(device: torch.device, repeats: int, output: Path, *, quick: bool) -> int:
+def _measure(device: torch.device, options: argparse.Namespace) -> int:
     small = [build(name).on(device) for name, build in workloads.SMALL.items()]
     worst = max(max(differences(workload, ANYWHERE).values()) for workload in small)
-    shrink = 16 if quick else 1
+    shrink = 16 if options.quick else 1
     flops, traffic = matmul_peak(device, MATRIX // shrink), bandwidth(device, LARGE_TENSOR // shrink**2)
     rows = []
-    for name, build in (workloads.SMALL if quick else FULL).items():
-        rows += _compare(build(name).on(device), flops, traffic, repeats)
-    experiment = TINY_EXPERIMENT if quick else paper.Experiment()
+    for name, build in (workloads.SMALL if options.quick else FULL).items():
+        rows += _compare(build(name).on(device), flops, traffic, options.repeats)
+    experiment = TINY_EXPERIMENT if options.quick else paper.Experiment()
     stages = paper.run(experiment, device)
     rows += [_stage(name, *stage) for name, stage in stages.items()]
     total, steps = (sum(column) for column in zip(*stages.values(), strict=True))
@@ -81,11 +81,12 @@ def _measure(device: torch.device, repeats: int, output: Path, *, quick: bool) -
         f"{flops / 1e12:.3g} TFLOP/s in float32 and {traffic / 1e9:.0f} GB/s measured",
         rows,
         COLUMNS,
-        output,
+        options.output,
         device=str(device),
         matmul_peak_gflops=flops / 1e9,
         bandwidth_gb_per_second=traffic / 1e9,
         largest_difference=worst,
+        note=options.note,
     )
     print(f"Trained weights differ from the loop's by {worst:.0e} at most, in float64.")
     return int(worst > AGREEMENT)

@@ -65,6 +65,11 @@ def ratio(yardstick: Sequence[Spent], variant: Sequence[Spent]) -> float:
     return statistics.median(plain.cpu / other.cpu for plain, other in zip(yardstick, variant, strict=True))
 
 
+def wall_ratio(yardstick: Sequence[Spent], variant: Sequence[Spent]) -> float:
+    """How many times sooner a variant is done by the clock on the wall: the median over the turns."""
+    return statistics.median(plain.wall / other.wall for plain, other in zip(yardstick, variant, strict=True))
+
+
 def median(spent: Sequence[Spent]) -> Spent:
     """The medians."""
     return Spent(statistics.median(one.cpu for one in spent), statistics.median(one.wall for one in spent))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmarks import plain, workloads
+from benchmarks import workloads
 from benchmarks.accelerator import seconds
-from benchmarks.variants import first_row, stacked_module
+from benchmarks.variants import architecture, first_row, stacked_module
 from fedexperts.federation.aggregation import weighted_average
 from fedexperts.federation.sampling import sample_cohort
+from fedexperts.models.architecture import initial_parameters
 from fedexperts.models.mixture import Mixture
 from fedexperts.randomness import generator
 from fedexperts.training.cohort import outputs, train, train_until_stopped
@@ -89,10 +90,11 @@ def _personalise(kind: str, workload: Workload, generalist: Tensor, experiment: 
     rows = first_row(module, workload) if kind == "local" else generalist
     if kind == "mixture":
         inputs += (outputs(module, generalist, inputs).log_softmax(dim=-1),)
-        expert, gate = plain.image_model(workload.classes), plain.image_model(1)
+        expert, gate = architecture(workload, workload.classes), architecture(workload, 1)
         module = StackedModule(Mixture(expert, gate).to(generalist.device))
-        drawn = torch.cat([value.detach().flatten() for value in gate.parameters()])
-        rows = torch.cat([generalist, drawn])
+        drawn = initial_parameters(lambda: architecture(workload, 1), workloads.SEED, "benchmarks/gate")
+        first_gate = torch.cat([value.flatten() for value in drawn.values()]).to(generalist.device)
+        rows = torch.cat([generalist, first_gate])
     rate = experiment.learning_rate if kind == "local" else experiment.finetuning_rate
     return train_until_stopped(
         module,

@@ -34,6 +34,7 @@ def parser(name: str, description: str, repeats: int) -> argparse.ArgumentParser
     options = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     options.add_argument("--output", type=Path, default=RESULTS / f"{name}.json", help="the JSON file")
     options.add_argument("--repeats", type=int, default=repeats, help="turns, of which the median counts")
+    options.add_argument("--note", help="what a reader of the results should know")
     options.add_argument("--quick", action="store_true", help="tiny workloads: to see that it works")
     return options
 
@@ -63,7 +64,7 @@ def finish(title: str, rows: Sequence[Row], columns: Mapping[str, str], output: 
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    cells = [[_shown(one.get(column)) for column in columns] for one in rows]
+    cells = [[shown(one.get(column)) for column in columns] for one in rows]
     _print_table(title, list(columns.values()), cells)
     print(f"Written to {output}")
 
@@ -101,7 +102,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in a table: three digits of a number, nothing for None."""
     if value is None:
         return ""
     if not isinstance(value, float):

@@ -93,11 +93,21 @@ ANYWHERE: dict[str, Variant] = {PLAIN: run_plain, STACKED: run_stacked}
 
 
 def stacked_module(workload: Workload) -> StackedModule:
-    """The project's own architecture for a workload."""
+    """The project's own architecture for a workload, ready for many clients."""
+    return StackedModule(architecture(workload, workload.classes).to(workload.labels.device, workload.dtype))
+
+
+def architecture(workload: Workload, values: int) -> nn.Module:
+    """The project's own architecture for a workload.
+
+    Args:
+        workload: What is computed.
+        values: How many values to return for each example.
+    """
     name = "lenet" if workload.vocabulary is None else "bilstm"
     spec = InputSpec(tuple(workload.inputs.shape[1:]), workload.vocabulary)
-    module = resolve("model", name, MODELS)(spec, workload.classes)
-    return StackedModule(module.to(workload.labels.device, workload.dtype))
+    module: nn.Module = resolve("model", name, MODELS)(spec, values)
+    return module
 
 
 def first_row(module: StackedModule, workload: Workload) -> Tensor:

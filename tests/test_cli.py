@@ -177,6 +177,19 @@ def test_the_manifest_names_what_was_read_and_written(copied: Project) -> None:
     assert second["environment"]["torch"][0].isdigit()
 
 
+def test_a_manifest_repeats_its_run_whatever_has_been_changed_since(copied: Project) -> None:
+    copied.run("--pipelines", "federated_training", "--params", "federation.learning_rate=0.01,seed=5")
+    manifest = copied.latest("08_reporting", "run_manifest.json")
+    generalist = copied.latest("06_models", "generalist.safetensors").read_bytes()
+    copied.run("--pipelines", "client_partitioning,federated_training", "--params", "partition.alpha=0.4")
+    assert copied.latest("06_models", "generalist.safetensors").read_bytes() != generalist
+    parameters = copied.path / "conf" / "base" / "federated_training" / "parameters.yml"
+    parameters.write_text(parameters.read_text().replace("batch_size: 10", "batch_size: 7"))
+    again = copied.kedro("run", "--config", str(manifest))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert copied.latest("06_models", "generalist.safetensors").read_bytes() == generalist
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -228,7 +228,7 @@ def test_a_file_of_settings_that_cannot_be_read(
     assert result.returncode == 1
     assert words in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
-    assert not (project.path / "data").exists()
+    assert files(project) == set()
 
 
 @pytest.mark.parametrize(

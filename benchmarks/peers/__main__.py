@@ -108,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.output,
         matmul_peak_gflops=peak / 1e9,
         largest_difference=difference,
+        note=options.note,
     )
     print(f"Our weights differ from the plain loop's by {difference:.0e} at most, in float64.")
     return int(difference > AGREEMENT)
@@ -169,10 +170,11 @@ def _row(name: str, found: dict[str, Turns], rounds: int, peak: float) -> Row:
 
 def _ratio(found: dict[str, Turns], above: str, below: str) -> float | None:
     """The median over the turns of one framework's CPU time divided by another's."""
-    pair = [found[name].all_rounds if name in found else None for name in (above, below)]
-    if any(not turns for turns in pair):
+    pair = [found[name] for name in (above, below) if name in found and not found[name].error]
+    if len(pair) < 2:
         return None
-    return measuring.ratio(*pair)  # type: ignore[arg-type]
+    one, other = (turns.all_rounds or [] for turns in pair)
+    return measuring.ratio(one, other)
 
 
 if __name__ == "__main__":

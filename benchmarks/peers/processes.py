@@ -75,7 +75,8 @@ def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) 
         spent.wall -= afterwards
         if program.wait() != 0:
             output.seek(0)
-            raise ProgramError(f"exit code {program.returncode}: {output.read().strip()[-500:]}")
+            last_words = " ".join(output.read().split())[-300:]
+            raise ProgramError(f"exit code {program.returncode}: {last_words}")
     return spent, most or None
 
 

@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
 COLUMNS = 100
 
-RUN_KEYS = (
-    "run_id",
-    "env",
-    "pipeline_names",
-    "tags",
-    "node_names",
-    "from_nodes",
-    "to_nodes",
-    "runtime_params",
-)
-
 
 class ParameterHooks:
     """Checks all settings before any work starts."""
@@ -119,9 +108,8 @@ class ManifestHooks:
                 else:
                     loaded[name] = str(dataset.resolve_load_version())
         if saved:
-            run = {key: run_params.get(key) for key in RUN_KEYS}
             manifest = build_manifest(
-                run, catalog.load("parameters"), _device(pipeline, catalog), loaded, saved
+                run_params, catalog.load("parameters"), _device(pipeline, catalog), loaded, saved
             )
             catalog.save("run_manifest", manifest)
 

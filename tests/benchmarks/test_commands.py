@@ -57,6 +57,7 @@ def test_cohort(tmp_path):
 
 def test_scaling(tmp_path):
     found, _ = measure(tmp_path, "scaling")
+    assert 0 < found["largest_difference"] < 1e-9
     kinds = [(row["workload"], row["variant"], row["clients"]) for row in found["rows"]]
     assert kinds == [
         (kind, variant, 5) for kind in ("FedAvg", "personalisation") for variant in ("plain", "stacked")

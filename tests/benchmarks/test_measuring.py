@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import flops, measuring, plain, variants, workloads
+from benchmarks import flops, measuring, plain, reporting, tables, variants, workloads
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ def test_clients_stop_at_different_epochs_with_weights_that_have_moved():
     outcome = variants.run_plain(workload)
     assert len(set(outcome.epochs)) > 1
     first = dict(plain.first_model(workload).named_parameters())
-    moved = [float((own["7.weight"] - first["7.weight"]).abs().max()) for own in outcome.weights]
+    moved = [float((own["7.weight"] - first["7.weight"]).detach().abs().max()) for own in outcome.weights]
     assert max(moved) > 1e-3
 
 
@@ -129,3 +129,23 @@ else:
     raise AssertionError
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_the_document_shows_what_the_files_of_results_say():
+    document = tables.DOCUMENT.read_text(encoding="utf-8")
+    assert tables.filled(document) == document
+    assert all(f"<!-- {name} -->" in document for name in tables.TABLES)
+
+
+def test_a_table_holds_the_measured_rows(tmp_path, monkeypatch):
+    row = reporting.row("W1", "stacked", ratio_vs_plain=2.345, cpu_seconds=123.4)
+    output = tmp_path / "cohort.json"
+    reporting.finish("title", [row], {"workload": "workload"}, output, note="a note", matmul_peak_gflops=1.0)
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    filled = tables.filled("before\n<!-- cohort -->\nold\n<!-- end of cohort -->\nafter\n")
+    assert "| W1 | stacked | 2.35 | 123 |" in filled
+    assert "| workload | variant | times faster | CPU s |" in filled
+    assert "a note" in filled
+    assert "old" not in filled
+    assert filled.startswith("before\n")
+    assert filled.endswith("after\n")

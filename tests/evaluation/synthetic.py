@@ -109,6 +109,7 @@ def _client_metrics(rng, out, methods):
                         "opted_out": bool(opted_out),
                         "method": method,
                         "calibrated": calibrated,
+                        "failed": False,
                         "test_set": test_set,
                         "n": n,
                         "accuracy": float(accuracy),
@@ -173,6 +174,8 @@ def _history(rng, rounds=120, every=5):
         {
             "round": number,
             "clients": 5,
+            "absent": 0,
+            "failed": "",
             "train_loss": train,
             "validation_loss": np.where(validated, loss, np.nan),
             "validation_accuracy": np.where(validated, np.clip(1 - loss / 2.4, 0, 1), np.nan),

@@ -120,6 +120,7 @@ def test_the_report_names_and_explains_both_forms(calibrated, summary, environme
         environment,
         calibrated.evaluation,
         calibrated.seed,
+        calibrated.federation_history,
     )
     html = render_report(run)
     assert "<code>mixture+calibrated</code>" in html
@@ -133,7 +134,15 @@ def test_without_calibration_nothing_speaks_of_it(results, environment):
     stream = StringIO()
     Console(file=stream, width=100).print(comparison_table(summary))
     run = Run(
-        "digits", results.client_metrics, summary, {}, {}, environment, results.evaluation, results.seed
+        "digits",
+        results.client_metrics,
+        summary,
+        {},
+        {},
+        environment,
+        results.evaluation,
+        results.seed,
+        results.federation_history,
     )
     assert "calibrated" not in stream.getvalue()
     assert "<dt>Calibrated</dt>" not in render_report(run)

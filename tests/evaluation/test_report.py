@@ -32,6 +32,7 @@ def render(results, environment, dataset="digits"):
             environment,
             results.evaluation,
             results.seed,
+            results.federation_history,
         )
     )
 

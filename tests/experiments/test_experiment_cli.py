@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import pytest
 import yaml
@@ -106,7 +107,7 @@ def test_what_points_have_in_common_is_run_once(undisturbed: Project) -> None:
     }
     assert len(generalists) == 1
     assert {manifest["parameters"]["engine"]["workers"] for manifest in manifests(undisturbed)} == {
-        max(1, len(os.sched_getaffinity(0)) // 2)
+        max(1, joblib.cpu_count() // 2)
     }
 
 
@@ -243,7 +244,8 @@ def test_the_report_holds_all_results(copied: Project) -> None:
             ["small.yml: federation.roundz", "'rounds'", "small.yml: partition.alpha: -1"],
         ),
         ({"grid": {"partition.scheme": ["iid", "idi"]}}, ["small.yml: partition.scheme", "'idi'"]),
-        ({"grid": {"seed.x": [1]}}, ["seed"]),
+        ({"grid": {"seed.x": [1]}}, ["seed.x, and what it would be a part of"]),
+        ({"grid": {"partition": [1]}}, ["small.yml: partition: 1 cannot be used"]),
         ({"seeds": [0, 0]}, ["seed=0 and test learning_rate=0.001 seed=0 are the same point"]),
         ({"grid": {"partition.alpha": [1, 1.0]}}, ["are the same point"]),
         ({"grid": {"data.path": ["/a", "/b"]}}, ["data.path differs", "environment"]),

@@ -9,8 +9,8 @@ import pytest
 from fedexperts.errors import UserError
 from fedexperts.experiments import charts
 from fedexperts.experiments.grid import expand
-from fedexperts.experiments.grids import as_latex, as_markdown, table1
 from fedexperts.experiments.page import as_page
+from fedexperts.experiments.paper_tables import as_latex, as_markdown, table1
 from fedexperts.experiments.picture import as_picture
 from fedexperts.experiments.report import CHARTS, check_figures
 from fedexperts.experiments.specification import Experiment

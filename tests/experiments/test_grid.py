@@ -124,6 +124,12 @@ def test_a_setting_that_is_given_twice_is_refused(sweep):
             HEAD + "sweeps: [{environments: [a], grid: {a.b: {from: 0, to: 1, count: 3, scale: log}}}]",
             "a logarithmic range needs ends above 0",
         ),
+        (
+            HEAD + "sweeps: [{environments: [a], grid: {a.b: {from: 1, to: 2}}}]",
+            "sweeps.0.grid.a.b.count: this is",
+        ),
+        (HEAD + "sweeps: [{environments: [a], grid: {a.b: []}}]", "sweeps.0.grid.a.b: [] cannot be used"),
+        (HEAD + "sweeps: [{environments: [a], settings: {a: {b: 1}}}]", "a group is written by dotted names"),
         ("title: [", "not a readable YAML file"),
     ],
 )

@@ -8,12 +8,12 @@ import pytest
 
 from fedexperts.evaluation.statistics import lowest_tenth, mean
 from fedexperts.experiments.grid import Choice
+from fedexperts.experiments.long_table import long_table
 from fedexperts.experiments.plan import Point
 from fedexperts.experiments.published import add_published, published
 from fedexperts.experiments.resampling import Resamples
 from fedexperts.experiments.specification import Experiment
 from fedexperts.experiments.summary import summarise_points
-from fedexperts.experiments.table import long_table
 
 EXPERIMENT = Experiment.model_validate(
     {"title": "t", "seeds": [0], "resamples": 200, "sweeps": [{"environments": ["test"]}]}

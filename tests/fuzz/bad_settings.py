@@ -69,7 +69,7 @@ def wrong(field):
     if any(get_origin(kind) is Literal for kind in allowed):
         choices.append(WORDS.map(lambda text: f"{text}?"))
     if str in allowed:
-        choices += [st.just(""), st.integers(501, 2000).map(lambda length: "x" * 3 * length), st.integers()]
+        choices += [st.just(""), st.integers(4_001, 6_000).map(lambda length: "x" * length), st.integers()]
     if allowed <= {int, float, type(None)} or any(get_origin(kind) is Literal for kind in allowed):
         choices += [st.just([]), st.lists(st.integers(), max_size=3)]
         choices += list(beyond(kinds))

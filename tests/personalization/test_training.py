@@ -170,6 +170,22 @@ def test_chunks_change_nothing_but_rounding_and_workers_nothing_at_all(name):
         assert one.epochs.tolist() == two.epochs.tolist() == together.epochs.tolist()
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_client_whose_training_fails_keeps_the_generalist_and_is_marked(name, caplog):
+    at, sound = bench_of(), bench_of()
+    at.bench.features[at.data.train[1]] = float("nan")
+    found, others = trained(at, name), trained(sound, name)
+    failing = at.data.client_ids[1]
+    assert found.failed == {failing}
+    assert others.failed == set()
+    assert f"failed for the clients [{failing}]" in caplog.text
+    for key, value in found.parameters.items():
+        for position in (0, 2):
+            np.testing.assert_allclose(value[position], others.parameters[key][position], atol=1e-6)
+        if not key.startswith("gate."):
+            np.testing.assert_array_equal(value[1], at.generalist.parameters[key.removeprefix("specialist.")])
+
+
 def test_training_touches_neither_the_generalist_nor_any_other_model():
     # defects 5 and 7 of the reference code
     at = bench_of()

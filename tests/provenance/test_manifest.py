@@ -20,10 +20,16 @@ small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtur
 def test_a_manifest_survives_json_with_typed_and_plain_settings():
     typed = small.settings()
     parameters = {**small.plain_parameters(), "federation": typed.federation, "device": "auto", "seed": 11}
-    run = {"run_id": "now", "pipeline_names": ["__default__"]}
+    run = {"run_id": "now", "env": "test", "pipeline_names": ["evaluation", "reporting"], "tags": []}
     manifest = build_manifest(run, parameters, "cpu", {"b": "2", "a": "1"}, {"c": "3"})
     assert json.loads(json.dumps(manifest)) == manifest
-    assert manifest["run"] == run
+    assert manifest["run_id"] == "now"
+    assert manifest["run"] == {
+        "env": "test",
+        "pipelines": "evaluation,reporting",
+        "load_versions": "a:1,b:2",
+        "params": manifest["parameters"],
+    }
     assert manifest["seed"] == 11
     assert list(manifest["loaded_versions"].items()) == [("a", "1"), ("b", "2")]
     assert manifest["saved_versions"] == {"c": "3"}

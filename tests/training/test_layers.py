@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from fedexperts.models.mixture import Mixture
 from fedexperts.training.dropout import drawing_layers, layer_seeds, with_client_dropout
-from fedexperts.training.layers import _general, is_fast, stack
+from fedexperts.training.layers import _general, convolve_by_products, is_fast, stack
 
 plain_dropout = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "plain_dropout.py")))
 
@@ -196,3 +196,35 @@ def test_the_fast_path_drops_exactly_what_the_general_one_drops_and_what_a_clien
         own = {key: value[client] for key, value in parameters.items()}
         plain = plain_dropout.with_masks(WITH_DROPOUT[name], seed)
         assert torch.equal(found[client], functional_call(plain, own, inputs[0][client]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3},
+        {"kernel_size": (2, 3), "padding": (1, 2), "bias": False},
+        {"kernel_size": 3, "stride": (2, 1), "dilation": (1, 2), "padding": 2},
+    ],
+    ids=str,
+)
+def test_convolving_by_products_is_convolving(options):
+    layer = nn.Conv2d(2, 5, **options).double()
+    draw = torch.Generator().manual_seed(4)
+    own = {
+        name: torch.randn(3, *value.shape, generator=draw, dtype=torch.float64)
+        for name, value in layer.named_parameters()
+    }
+    images = torch.randn(4, 3 * 2, 9, 8, generator=draw, dtype=torch.float64, requires_grad=True)
+    found = convolve_by_products(layer, own, images, 3)
+    expected = torch.cat(
+        [
+            functional_call(layer, {name: value[client] for name, value in own.items()}, part)
+            for client, part in enumerate(images.chunk(3, dim=1))
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    gradients = [
+        torch.autograd.grad((out**2).sum(), images, retain_graph=True)[0] for out in (found, expected)
+    ]
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-11)

@@ -21,6 +21,7 @@ from fedexperts.evaluation.display import (
     percent_interval,
     predictors,
 )
+from fedexperts.evaluation.faults import describe_faults
 from fedexperts.evaluation.reading import describe_result
 from fedexperts.evaluation.statistics import STATISTICS, mean_scores
 
@@ -49,6 +50,7 @@ class Run:
             :func:`fedexperts.provenance.environment.describe_environment` returns it.
         evaluation: The settings of the intervals.
         seed: The seed of the run.
+        history: A row per round of federated training.
     """
 
     dataset: str
@@ -59,6 +61,7 @@ class Run:
     environment: Mapping[str, str]
     evaluation: EvaluationSettings
     seed: int
+    history: pd.DataFrame
 
 
 def render_report(run: Run) -> str:
@@ -78,7 +81,10 @@ def render_report(run: Run) -> str:
     ).from_string(files("fedexperts.evaluation").joinpath(TEMPLATE_FILE).read_text(encoding="utf-8"))
     return page.render(
         dataset=run.dataset,
-        paragraphs=describe_result(run.client_metrics, run.evaluation, run.seed),
+        paragraphs=[
+            *describe_result(run.client_metrics, run.evaluation, run.seed),
+            *describe_faults(run.client_metrics, run.history),
+        ],
         confidence=percent(run.evaluation.confidence).removesuffix(".0"),
         resamples=run.evaluation.resamples,
         groups=_groups(run.summary),

@@ -63,6 +63,9 @@ def _expand(experiment: Experiment, sweep: Sweep, number: int) -> Iterator[Choic
             f"sweep {number} sets {', '.join(twice)} twice; each setting stands in one of settings, grid and "
             "paired, and seeds and methods have keys of their own"
         )
+    within = sorted({name for name in names for other in names if name.startswith(f"{other}.")})
+    if within:
+        raise UserError(f"sweep {number} sets {', '.join(within)}, and what it would be a part of")
     fixed = dict(sweep.settings) | ({METHODS: experiment.methods} if experiment.methods else {})
     seeds = [{SEED: seed} for seed in experiment.seeds]
     for environment in sweep.environments:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from fedexperts.errors import UserError
 from fedexperts.experiments import charts
-from fedexperts.experiments.grids import as_latex, as_markdown, table1
+from fedexperts.experiments.long_table import long_table
 from fedexperts.experiments.page import as_page
+from fedexperts.experiments.paper_tables import as_latex, as_markdown, table1
 from fedexperts.experiments.picture import as_picture
 from fedexperts.experiments.summary import summarise_points
-from fedexperts.experiments.table import long_table
 from fedexperts.registry import check_known
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def write_report(
 
 def _write_form(name: str, summary: pd.DataFrame, folder: Path) -> list[Path]:
     if name in TABLES:
-        grids = TABLES[name](summary)
-        texts = {folder / f"{name}.md": as_markdown(grids), folder / f"{name}.tex": as_latex(grids)}
+        tables = TABLES[name](summary)
+        texts = {folder / f"{name}.md": as_markdown(tables), folder / f"{name}.tex": as_latex(tables)}
         for file, text in texts.items():
             file.write_text(text, encoding="utf-8")
         return list(texts)

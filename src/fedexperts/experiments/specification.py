@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def _one_value(value: object) -> object:
     if isinstance(value, dict):
-        raise ValueError("a setting has one value, or a list; write a group of settings by dotted names")
+        # pydantic takes a TypeError for a fault of ours
+        raise ValueError("a setting is a value or a list; a group is written by dotted names")  # noqa: TRY004
     return value
 
 
@@ -91,8 +92,8 @@ class Experiment(Settings):
         title: What it is about, in one line.
         seeds: The seeds; every point is run with each.
         methods: The methods to compare; none for those of the environment.
-        figures: The tables and figures that it feeds, from
-            :data:`fedexperts.experiments.forms.FORMS`.
+        figures: The tables and figures that it feeds, of those in
+            :mod:`fedexperts.experiments.report`.
         resamples: Bootstrap resamples of the summary.
         confidence: Of the summary's intervals.
         sweeps: The grids.

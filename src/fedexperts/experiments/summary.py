@@ -42,7 +42,7 @@ def summarise_points(table: pd.DataFrame, experiment: Experiment) -> tuple[pd.Da
     """Sum up the long table.
 
     Args:
-        table: As :func:`fedexperts.experiments.table.long_table` returns it.
+        table: As :func:`fedexperts.experiments.long_table.long_table` returns it.
         experiment: Its resamples and confidence count.
 
     Returns:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLIENT_IDS = "client_ids"
+FAILED = -1
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class ClientWeights:
         client_ids: ``[clients]``, int64: whose model stands at each position.
         parameters: By parameter name, ``[clients, *shape of the parameter]``.
         lineage: What they were trained on, as ``{"partition": ..., "generalist": ...}``.
-        epochs: ``[clients]``, int64: the epoch whose weights were kept; 0 is the starting point.
+        epochs: ``[clients]``, int64: the epoch whose weights were kept; 0 is the starting point, and
+            :data:`FAILED` stands where training failed, so that the client keeps the generalist.
     """
 
     client_ids: NDArray[np.int64]
@@ -60,6 +62,11 @@ class ClientWeights:
 
     def __len__(self) -> int:
         return len(self.client_ids)
+
+    @property
+    def failed(self) -> frozenset[int]:
+        """The clients whose training failed."""
+        return frozenset(self.client_ids[self.epochs == FAILED].tolist())
 
     @classmethod
     def none(cls) -> ClientWeights:

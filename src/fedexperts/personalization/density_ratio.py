@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import logsumexp
 
 from fedexperts.personalization.choosing import first_within
 from fedexperts.personalization.mixing import mix_gated, offsets
@@ -35,7 +34,7 @@ values = offsets
 def log_ratio(outputs: Outputs) -> NDArray[np.floating]:
     """The logarithm of the ratio of densities, ``[examples]``."""
     relative = len(outputs.prior) * outputs.prior
-    ratio: NDArray[np.floating] = logsumexp(outputs.generalist + np.log(relative), axis=1)
+    ratio: NDArray[np.floating] = np.logaddexp.reduce(outputs.generalist + np.log(relative), axis=1)
     return ratio
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fedexperts.models.weights import ClientWeights, GeneralistWeights
+from fedexperts.models.weights import FAILED, ClientWeights, GeneralistWeights
 from fedexperts.progress import progress
 from fedexperts.provenance.code import describe_code
 from fedexperts.randomness import generator
@@ -179,12 +179,19 @@ def train_models(
             take(**arrays)
             tick()
     trained = module.parameters(torch.from_numpy(rows.read()))
-    return ClientWeights(
+    models = ClientWeights(
         client_ids=np.array(clients, dtype=np.int64),
         parameters={name: value.numpy() for name, value in trained.items()},
         lineage=lineage,
         epochs=epochs,
     )
+    if models.failed:
+        logger.warning(
+            "Training %s failed for the clients %s: no loss was ever finite; they keep the generalist.",
+            training.name,
+            sorted(models.failed),
+        )
+    return models
 
 
 def train_chunk(
@@ -226,10 +233,18 @@ def train_chunk(
         )
 
     parts = list(halving(train_together, chunk))
+    models = torch.cat([trained.rows for _, trained in parts])
+    best = torch.cat([trained.epochs for _, trained in parts])
+    losses = torch.cat([trained.losses for _, trained in parts])
+    failed = (best == 0) & ~losses.isfinite().cpu()
+    best[failed] = FAILED
+    if bench.generalist.keys() == module.parameters(models).keys():
+        # What a specialist starts from anyway; a local model would be left with random weights.
+        models[failed] = module.rows({name: value[None] for name, value in bench.generalist.items()})
     return {
         "positions": np.array([position for positions, _ in parts for position in positions]),
-        "models": np.concatenate([trained.rows.cpu().numpy() for _, trained in parts]),
-        "best": np.concatenate([trained.epochs.numpy() for _, trained in parts]),
+        "models": models.cpu().numpy(),
+        "best": best.numpy(),
     }
 
 

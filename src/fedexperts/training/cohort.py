@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from fedexperts.training import schedule
 from fedexperts.training.dropout import step_seed
+from fedexperts.training.graphs import Replayed
 from fedexperts.training.optimizers import open_optimizer
 from fedexperts.training.stopping import EarlyStopping
 from fedexperts.training.vocabularies import cut_down
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from fedexperts.parameters import OptimizerSettings
     from fedexperts.training.data import CohortData
+    from fedexperts.training.graphs import Step
     from fedexperts.training.stacked import StackedModule
 
 EVALUATION_BATCH = 256
@@ -149,6 +151,7 @@ class _Cohort:
         self._settings = settings
         self._streams = list(streams)
         self._optimizer = open_optimizer(rows, settings)
+        self._step = self._open_step()
         self._start = rows.clone() if settings.proximal else None
 
     def train_epoch(self) -> Tensor:
@@ -162,7 +165,7 @@ class _Cohort:
         bases = self._draw_bases()
         for step, live in enumerate(steps.live.tolist()):
             seeds = None if bases is None else step_seed(bases[:live], step)
-            losses = self._train_step(rows[step, :live], weights[step, :live], seeds)
+            losses = self._step(rows[step, :live], weights[step, :live], seeds)
             totals[:live] += losses * examples[step, :live]
         return totals / examples.sum(dim=0)
 
@@ -172,6 +175,9 @@ class _Cohort:
             return None
         bases = [int(stream.integers(2**62)) for stream in self._streams]
         return torch.tensor(bases, device=self.rows.device)
+
+    def _open_step(self) -> Step:
+        return Replayed(self._train_step) if self.rows.is_cuda else self._train_step
 
     def _train_step(self, rows: Tensor, weights: Tensor, seeds: Tensor | None) -> Tensor:
         inputs, labels = self._data.batch(rows)
@@ -191,6 +197,7 @@ class _Cohort:
         self._data = self._data.only(positions)
         self._streams = [self._streams[position] for position in positions]
         self._optimizer.keep(positions)
+        self._step = self._open_step()
 
 
 def measure(module: StackedModule, rows: Tensor, data: CohortData) -> tuple[Tensor, Tensor]:

@@ -163,6 +163,8 @@ def _on_images(layer: nn.Module, own: Parameters, images: Tensor, clients: int) 
     weight = own["weight"].flatten(end_dim=1) if "weight" in own else None
     bias = own["bias"].flatten() if "bias" in own else None
     if isinstance(layer, nn.Conv2d) and weight is not None:
+        if images.is_cuda and clients > 1 and not isinstance(layer.padding, str):
+            return convolve_by_products(layer, own, images, clients)
         weight = weight.contiguous(memory_format=torch.channels_last)
         padding = layer.padding if isinstance(layer.padding, str) else list(layer.padding)
         return functional.conv2d(images, weight, bias, layer.stride, padding, layer.dilation, clients)
@@ -174,6 +176,32 @@ def _on_images(layer: nn.Module, own: Parameters, images: Tensor, clients: int) 
         return images * _to_images(layer.factors(own["seed"], of_one, images.dtype))
     values: Tensor = layer(images)
     return values
+
+
+def convolve_by_products(layer: nn.Conv2d, own: Parameters, images: Tensor, clients: int) -> Tensor:
+    """Convolve as one batched matrix product, since grouped convolutions train slowly on a GPU.
+
+    Args:
+        layer: The convolution, with padding in numbers.
+        own: Its parameters, ``[clients, *shape]``.
+        images: ``[batch, clients * channels, height, width]``.
+        clients: How many.
+
+    Returns:
+        ``[batch, clients * channels of the output, height, width]``.
+    """
+    down, right = (int(side) for side in layer.padding)
+    high, wide = layer.kernel_size
+    padded = functional.pad(images, (right, right, down, down))
+    patches = padded.reshape(len(images), clients, -1, *padded.shape[2:])
+    sizes = zip((3, 4), layer.kernel_size, layer.stride, layer.dilation, strict=True)
+    for axis, size, stride, dilation in sizes:
+        patches = patches.unfold(axis, dilation * (size - 1) + 1, stride)[..., ::dilation]
+    batch, _, channels, height, width, _, _ = patches.shape
+    rows = patches.permute(1, 0, 3, 4, 2, 5, 6).reshape(clients, -1, channels * high * wide)
+    weight = own["weight"].flatten(start_dim=2).swapaxes(1, 2)
+    products = torch.baddbmm(own["bias"][:, None], rows, weight) if "bias" in own else torch.bmm(rows, weight)
+    return products.reshape(clients, batch, height, width, -1).permute(1, 0, 4, 2, 3).flatten(1, 2)
 
 
 def _on_rows(layer: nn.Module, own: Parameters, values: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from fedexperts.evaluation.metrics import accuracy, expected_calibration_error, 
 from fedexperts.examples import Examples
 from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.parameters import EvaluationSettings, ModelSettings, PersonalizationSettings
-from fedexperts.personalization.registry import KINDS, needed_kinds
+from fedexperts.personalization.registry import KINDS, METHODS, needed_kinds
+from fedexperts.progress import progress
 from fedexperts.provenance.lineage import check_lineage
 from fedexperts.provenance.record import combine, record
 
@@ -47,17 +48,24 @@ def evaluate_clients(
             check_lineage(kind, models[kind].lineage, stage.lineage, KINDS[kind].pipeline)
         bias = estimate_bias(stage.bench.architecture, stage.bench.generalist, settings, seed)
         rows, points, gates = [], [], []
-        for client in consult(stage.bench, stage.data, models, settings.methods, bias):
-            of = {
-                "client_id": stage.data.client_ids[client.position],
-                "opted_out": bool(stage.data.opted_out[client.position]),
-            }
-            rows += [of | _scores(found, evaluation) for found in predict(client, settings)]
-            if evaluation.frontier:
-                points += [of | _point(found) for found in move_dials(client, settings)]
-            if "mixtures" in needed and not client.calibrated:
-                gates += measure_gate(client, stage.data, settings)
+        clients_in_all = len(stage.data.client_ids)
+        with progress("Evaluating", clients_in_all) as report:
+            for client in consult(stage.bench, stage.data, models, settings.methods, bias):
+                of = {
+                    "client_id": stage.data.client_ids[client.position],
+                    "opted_out": bool(stage.data.opted_out[client.position]),
+                }
+                rows += [of | _scores(found, evaluation) for found in predict(client, settings)]
+                if evaluation.frontier:
+                    points += [of | _point(found) for found in move_dials(client, settings)]
+                if "mixtures" in needed and not client.calibrated:
+                    gates += measure_gate(client, stage.data, settings)
+                report(client.position + 1, f"client {of['client_id']}")
         metrics = pd.DataFrame(rows).merge(clients[["client_id", "unseen"]], on="client_id")
+        metrics["failed"] = [
+            any(client in models[kind].failed for kind in METHODS[method].needs)
+            for client, method in zip(metrics["client_id"], metrics["method"], strict=True)
+        ]
         return metrics, gate_table(gates), pd.DataFrame(points, columns=list(FRONTIER_COLUMNS))
 
 

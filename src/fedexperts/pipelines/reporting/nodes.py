@@ -98,10 +98,21 @@ def write_report(
     environment: dict[str, str],
     evaluation: EvaluationSettings,
     seed: int,
+    federation_history: DataFrame,
     **figures: Figure,
 ) -> str:
     """Write the report, one page that needs no network."""
     from fedexperts.evaluation.report import Run, render_report
 
-    run = Run(dataset, client_metrics, summary, figures, settings, environment, evaluation, seed)
+    run = Run(
+        dataset,
+        client_metrics,
+        summary,
+        figures,
+        settings,
+        environment,
+        evaluation,
+        seed,
+        federation_history,
+    )
     return render_report(run)

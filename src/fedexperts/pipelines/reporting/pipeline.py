@@ -68,6 +68,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "environment": "environment",
                     "evaluation": "params:evaluation",
                     "seed": "params:seed",
+                    "federation_history": "federation_history",
                     **{name: name for name in FIGURES},
                 },
                 "report",

@@ -23,7 +23,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Grid:
+class TextTable:
     """A table of texts.
 
     Attributes:
@@ -39,7 +39,7 @@ class Grid:
     settings: int
 
 
-def table1(summary: pd.DataFrame) -> list[Grid]:
+def table1(summary: pd.DataFrame) -> list[TextTable]:
     """Lay out Table 1 of the paper: accuracy on the global and on the local test.
 
     Args:
@@ -50,7 +50,7 @@ def table1(summary: pd.DataFrame) -> list[Grid]:
     rows = summary[summary["clients"] == ALL]
     shown = looks(rows["method"])
     head = (*(name_of(axis) for axis in axes), *(look.full_label for look in shown.values()))
-    grids = []
+    tables = []
     for measure, title in TITLES.items():
         beside = add_published(rows, measure)
         texts = []
@@ -62,8 +62,8 @@ def table1(summary: pd.DataFrame) -> list[Grid]:
                     *(_cell(by_method[method], measure) if method in by_method else "" for method in shown),
                 )
             )
-        grids.append(Grid(title, head, tuple(texts), len(axes)))
-    return grids
+        tables.append(TextTable(title, head, tuple(texts), len(axes)))
+    return tables
 
 
 def _cell(row: Mapping[Hashable, Any], measure: str) -> str:
@@ -72,13 +72,13 @@ def _cell(row: Mapping[Hashable, Any], measure: str) -> str:
     return ours if known != known else f"{ours} ({percent(known)})"  # noqa: PLR0124 - NaN alone differs from itself
 
 
-def as_markdown(grids: list[Grid]) -> str:
+def as_markdown(tables: list[TextTable]) -> str:
     """Write tables in Markdown, one below the other."""
     parts = [NOTE]
-    for grid in grids:
-        rule = ["---"] * grid.settings + ["---:"] * (len(grid.head) - grid.settings)
-        lines = [_bar(grid.head), _bar(rule), *(_bar(row) for row in grid.rows)]
-        parts.append(f"## {grid.title}\n\n" + "\n".join(lines))
+    for table in tables:
+        rule = ["---"] * table.settings + ["---:"] * (len(table.head) - table.settings)
+        lines = [_bar(table.head), _bar(rule), *(_bar(row) for row in table.rows)]
+        parts.append(f"## {table.title}\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
@@ -86,18 +86,18 @@ def _bar(cells: tuple[str, ...] | list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def as_latex(grids: list[Grid]) -> str:
+def as_latex(tables: list[TextTable]) -> str:
     """Write tables in LaTeX, for a document that uses the package booktabs."""
     parts = [f"% {NOTE}"]
-    for grid in grids:
-        columns = "l" * grid.settings + "r" * (len(grid.head) - grid.settings)
+    for table in tables:
+        columns = "l" * table.settings + "r" * (len(table.head) - table.settings)
         lines = [
-            f"% {grid.title}",
+            f"% {table.title}",
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            _ampersands(grid.head),
+            _ampersands(table.head),
             r"\midrule",
-            *(_ampersands(row) for row in grid.rows),
+            *(_ampersands(row) for row in table.rows),
             r"\bottomrule",
             r"\end{tabular}",
         ]

@@ -1,0 +1,126 @@
+"""Runs that are killed or stopped at any moment end, when they are started again, with the very same bits.
+
+``FEDEXPERTS_KILLS`` says how often runs are killed; a few times unless it is set.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+conftest = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "conftest.py")))
+
+KILLS = int(os.environ.get("FEDEXPERTS_KILLS", "4"))
+
+# A checkpoint after every round and every client, so that many of the kills come while one is written.
+SETTINGS = "federation.rounds=60,engine.checkpoint_every=1,engine.chunk_size=1"
+RUN = ("run", "--env", "test", "--params", SETTINGS)
+MODELS = ("generalist", "locals", "specialists", "mixtures")
+
+
+def start(project):
+    environment = {**os.environ, "DO_NOT_TRACK": "1", "COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "kedro", *RUN],
+        cwd=project.path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def results(project):
+    """Everything that was computed, to the last bit."""
+    models = {name: project.latest("06_models", f"{name}.safetensors").read_bytes() for name in MODELS}
+    history = pd.read_parquet(project.latest("07_model_output", "federation_history.parquet"))
+    metrics = pd.read_parquet(project.latest("07_model_output", "client_metrics.parquet"))
+    return models | {
+        "history": history.to_json(double_precision=15),
+        "metrics": metrics.to_json(double_precision=15),
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    project = conftest.make_project(tmp_path_factory.mktemp("undisturbed") / "project")
+    began = time.monotonic()
+    run = start(project)
+    assert run.wait() == 0, run.stdout.read()
+    return SimpleNamespace(results=results(project), seconds=time.monotonic() - began)
+
+
+def test_killed_runs_give_the_same_bits(undisturbed, project):
+    moments = random.Random(0)  # noqa: S311 - moments to kill at, no secrets
+    kills = torn = finished = 0
+    while kills < KILLS or not finished:
+        run = start(project)
+        if kills < KILLS:
+            time.sleep(moments.uniform(0.1, 1.0) * undisturbed.seconds)
+            if run.poll() is None:
+                run.send_signal(signal.SIGKILL)
+                kills += 1
+        output, _ = run.communicate()
+        if run.returncode == 0:
+            finished += 1
+            assert results(project) == undisturbed.results
+            assert not list(project.path.glob("data/09_unfinished/test/*/step-*"))
+        else:
+            assert run.returncode == -signal.SIGKILL, output
+            torn += bool(list(project.path.rglob("*.partial")))
+    # shown by `pytest -s`: the figures of docs/reliability.md
+    print(f"{kills} kills, {torn} of them left a torn file, {finished} runs finished, all alike")  # noqa: T201
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_goes_on(undisturbed, project, number):
+    run = start(project)
+    deadline = time.monotonic() + 120
+    while not list(project.path.glob("data/09_unfinished/test/generalist-*/step-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 128 + number, output
+    assert output.rstrip().endswith("Stopped. The same command goes on from here.")
+    assert "Traceback" not in output
+    again = project.kedro(*RUN)
+    assert again.returncode == 0, again.stderr
+    assert "Going on with federated training after round" in " ".join((again.stdout + again.stderr).split())
+    assert results(project) == undisturbed.results
+
+
+def test_a_finished_stage_is_not_trained_again(undisturbed, project):
+    run = start(project)
+    deadline = time.monotonic() + 120
+    while not list(project.path.glob("data/09_unfinished/test/*/chunk-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    run.kill()
+    run.communicate()
+    again = project.kedro(*RUN)
+    assert "after round 60 of 60" in " ".join((again.stdout + again.stderr).split())
+    assert results(project) == undisturbed.results
+
+
+def test_starting_anew_can_be_forced_and_refused(project):
+    refused = project.kedro("run", "--env", "test", "--params", "resume=required")
+    assert refused.returncode == 1
+    assert "there is no unfinished generalist to go on from" in " ".join(refused.stderr.split())
+    assert not list(project.path.glob("data/06_models/test/generalist*/*/*"))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_any_number_of_workers_gives_the_same_bits(undisturbed, project, workers):
+    assert project.kedro(*RUN[:-1], f"{SETTINGS},engine.workers={workers}").returncode == 0
+    assert results(project) == undisturbed.results
