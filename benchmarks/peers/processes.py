@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -14,15 +15,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import ROOT, measured
+from benchmarks.measuring import ROOT, Spent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.measuring import Spent
-
 SET_CHILD_SUBREAPER = 36  # of Linux's prctl
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_TO_END = 20.0
 KIB_PER_MB = 1000**2 / 1024
 
@@ -50,7 +49,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) 
 
     Returns:
         What it took, and the most memory that it and its descendants held together, in MB (shared pages are
-        shared out), as seen twice a second; None where there is no /proc.
+        shared out), as seen every other second; None where there is no /proc.
 
     Raises:
         ProgramError: If it failed.
@@ -58,26 +57,32 @@ def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) 
     most = 0.0
     variables = {**os.environ, **environment}
     with tempfile.TemporaryFile("w+", errors="replace") as output:
-        with measured() as spent:
-            program = subprocess.Popen(  # noqa: S603
-                command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT
-            )
-            ended = time.perf_counter() + timeout
-            while program.poll() is None and time.perf_counter() < ended:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    program.wait(SECONDS_BETWEEN_LOOKS)
-                most = max(most, sum(_proportional_mb(process) for process in _descendants()))
-            if program.poll() is None:
-                program.kill()
-            ended = time.perf_counter()
-            _await_orphans()
-            afterwards = time.perf_counter() - ended
-        spent.wall -= afterwards
-        if program.wait() != 0:
+        # Of the descendants alone: looking at their memory takes time too.
+        before, start = _cpu_of_descendants(), time.perf_counter()
+        program = subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT
+        )
+        while program.poll() is None and time.perf_counter() - start < timeout:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(SECONDS_BETWEEN_LOOKS)
+            most = max(most, sum(_proportional_mb(process) for process in _descendants()))
+        wall = time.perf_counter() - start
+        if program.poll() is None:
+            program.kill()
+        code = program.wait()
+        _await_orphans()
+        spent = Spent(_cpu_of_descendants() - before, wall)
+        if code != 0:
             output.seek(0)
             last_words = " ".join(output.read().split())[-300:]
-            raise ProgramError(f"exit code {program.returncode}: {last_words}")
+            raise ProgramError(f"exit code {code}: {last_words}")
     return spent, most or None
+
+
+def _cpu_of_descendants() -> float:
+    """The CPU time of all processes that have ended and been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _await_orphans() -> None:

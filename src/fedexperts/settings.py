@@ -1,7 +1,12 @@
 """Kedro's settings for this project; see https://docs.kedro.org/en/stable/configure/configuration_basics."""
 
+import os
+
 from fedexperts.hooks import CheckpointHooks, ManifestHooks, ParameterHooks, ResultHooks, WholeFileHooks
 from fedexperts.versions import VersionHooks
+
+# What an Apple GPU cannot compute, torch then computes on the CPU, with a warning. It looks on import.
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 HOOKS = (
     ParameterHooks(),

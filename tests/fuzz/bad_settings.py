@@ -88,8 +88,9 @@ def beyond(kinds):
         yield st.integers(max_value=math.ceil(min(low)) - 1)
     if high:
         yield st.floats(min_value=max(high), exclude_min=True, allow_nan=False)
-        yield st.integers(min_value=math.floor(max(high)) + 1, max_value=10**400)
-        yield st.sampled_from([10**30, 10**400])
+        # so far above that it is above as a float as well
+        yield st.integers(min_value=math.floor(max(high) * 1.001) + 1, max_value=10**400)
+        yield st.sampled_from([size for size in (10**30, 10**400) if size > max(high)])
     if {kind for kind, _ in kinds} <= {int, type(None)}:
         yield st.floats(1, 5).filter(lambda number: not number.is_integer())
         yield st.just(2.0)

@@ -23,7 +23,7 @@ conftest = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "con
 KILLS = int(os.environ.get("FEDEXPERTS_KILLS", "4"))
 
 # A checkpoint after every round and every client, so that many of the kills come while one is written.
-SETTINGS = "federation.rounds=60,engine.checkpoint_every=1,engine.chunk_size=1"
+SETTINGS = "federation.rounds=30,engine.checkpoint_every=1,engine.chunk_size=1"
 RUN = ("run", "--env", "test", "--params", SETTINGS)
 MODELS = ("generalist", "locals", "specialists", "mixtures")
 
@@ -109,7 +109,7 @@ def test_a_finished_stage_is_not_trained_again(undisturbed, project):
     run.kill()
     run.communicate()
     again = project.kedro(*RUN)
-    assert "after round 60 of 60" in " ".join((again.stdout + again.stderr).split())
+    assert "after round 30 of 30" in " ".join((again.stdout + again.stderr).split())
     assert results(project) == undisturbed.results
 
 
