@@ -61,9 +61,13 @@ def manifests(project: Project) -> list[dict]:
     return [json.loads(file.read_text()) for file in sorted(folder.glob("*/run_manifest.json"))]
 
 
+def stages_of(manifest: dict) -> list[str]:
+    return manifest["run"]["pipelines"].split(",")
+
+
 def trained(project: Project) -> Counter[str]:
     """How often each pipeline was run to its end."""
-    return Counter(name for manifest in manifests(project) for name in manifest["run"]["pipeline_names"])
+    return Counter(name for manifest in manifests(project) for name in stages_of(manifest))
 
 
 def points(project: Project, name: str = "small") -> dict[str, dict]:
@@ -103,7 +107,7 @@ def test_what_points_have_in_common_is_run_once(undisturbed: Project) -> None:
     generalists = {
         manifest["loaded_versions"]["generalist"]
         for manifest in manifests(undisturbed)
-        if "evaluation" in manifest["run"]["pipeline_names"]
+        if "evaluation" in stages_of(manifest)
     }
     assert len(generalists) == 1
     assert {manifest["parameters"]["engine"]["workers"] for manifest in manifests(undisturbed)} == {

@@ -109,6 +109,9 @@ def test_settings_are_named_alike_however_they_are_written():
     assert canonical(canonical(plain) | {"engine": plain["engine"]}) == canonical(plain)
 
 
-@pytest.mark.parametrize(("name", "same"), [("engine.workers", True), ("engine.chunk_size", False)])
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [("engine.workers", True), ("engine.checkpoint_every", True), ("engine.chunk_size", False)],
+)
 def test_what_changes_no_result_is_no_part_of_the_name(name, same):
     assert (canonical(plain_parameters({name: 3})) == canonical(plain_parameters())) is same

@@ -321,8 +321,8 @@ def test_a_generalist_of_other_data_is_refused(finished):
     ("part", "what", "pipeline"),
     [
         ("expert", "generalist", "federated_training"),
-        ("specialist", "locals", "specialist_training"),
-        ("gate", "locals", "specialist_training"),
+        ("specialist", "mixtures", "gate_training"),
+        ("gate", "mixtures", "gate_training"),
     ],
 )
 def test_models_of_another_architecture_are_refused(finished, part, what, pipeline):
@@ -330,6 +330,16 @@ def test_models_of_another_architecture_are_refused(finished, part, what, pipeli
     with refused(what, pipeline) as caught:
         evaluate(finished, model=model)
     assert f"`model.{part}` was changed" in str(caught.value)
+
+
+def test_a_gate_that_no_method_asks_may_be_another_one(finished):
+    changes = {"gate": "mlp"}
+    methods = ("local", "finetuned")
+    settings = finished.settings.personalization.model_copy(update={"methods": methods})
+    metrics, _, _ = evaluate(
+        finished, model=finished.settings.model.model_copy(update=changes), settings=settings
+    )
+    assert set(metrics["method"]) == {"fedavg", *methods}
 
 
 def test_a_kind_that_was_not_trained_but_is_needed_is_refused_with_its_pipeline(finished):

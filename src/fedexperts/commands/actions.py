@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import joblib
 
+from fedexperts import interruption
 from fedexperts.commands.project import (
     FOLDER,
     check_points,
@@ -20,14 +21,14 @@ from fedexperts.experiments.grid import expand, select
 from fedexperts.experiments.invocation import kedro_run, shell_line
 from fedexperts.experiments.plan import alone, plan
 from fedexperts.experiments.report import check_figures, write_report
-from fedexperts.experiments.runner import Failure, held_interrupts, run_jobs, run_once
+from fedexperts.experiments.runner import Failure, run_jobs, run_once
 from fedexperts.experiments.specification import read_experiment
 from fedexperts.experiments.state import Entry, read_state, stand, write_state
 from fedexperts.progress import progress
 from fedexperts.registry import check_known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fedexperts.experiments.plan import Job, Point
@@ -70,8 +71,8 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, str]) -> boo
     extra = {"engine.workers": max(1, joblib.cpu_count() // at_once)}
     failures: list[Failure] = []
     if planned:
-        with progress(f"Experiment {name}", len(planned)) as report, held_interrupts() as check:
-            failures += _ingest(root, planned, folder / "logs", report, check)
+        with progress(f"Experiment {name}", len(planned)) as report, interruption.heeded():
+            failures += _ingest(root, planned, folder / "logs", report)
             lost = {failure.job for failure in failures}
 
             def note(done: int, running: Sequence[str]) -> None:
@@ -79,7 +80,7 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, str]) -> boo
                 write_state(folder, stand(root, points, before, [finished], failures))
 
             possible = [job for job in planned if job not in lost]
-            failures += run_jobs(possible, finished, extra, folder / "logs", at_once, note, check)
+            failures += run_jobs(possible, finished, extra, folder / "logs", at_once, note)
     entries = stand(root, points, before, [finished], failures)
     write_state(folder, entries)
     done = sum(entries[point.key].state == "finished" for point in wanted)
@@ -179,16 +180,14 @@ def _ingestion(root: Path, point: Point) -> list[str]:
     return kedro_run(environment, before, point.choice.settings)
 
 
-def _ingest(
-    root: Path, planned: Sequence[Job], logs: Path, report: Report, check: Callable[[], None]
-) -> list[Failure]:
+def _ingest(root: Path, planned: Sequence[Job], logs: Path, report: Report) -> list[Failure]:
     """Make the data of each environment, one after the other; return the runs that now cannot be."""
     failures = []
     for environment in dict.fromkeys(job.environment for job in planned):
         report(0, f"data of {environment}")
         jobs = [job for job in planned if job.environment == environment]
         log = logs / f"data_{environment}.log"
-        reason = run_once(_ingestion(root, jobs[0].points[0]), log, check)
+        reason = run_once(_ingestion(root, jobs[0].points[0]), log)
         if reason:
             failures += [Failure(job, f"its data could not be read: {reason}", log) for job in jobs]
     return failures

@@ -126,16 +126,19 @@ def check_points(root: Path, file: Path, choices: Sequence[Choice]) -> list[Poin
     environments = dict.fromkeys(choice.environment for choice in choices)
     _check_environments(root, file, environments)
     parameters = {name: _loader(root, name)["parameters"] for name in environments}
+    origins = {name: _origins(root, name) for name in environments}
     stages = {name: find_stages(find_places(root, name))[1] for name in environments}
     points: dict[str, Point] = {}
     problems: dict[str, None] = {}
     for choice in choices:
         try:
-            settings = _resolve(root, file, choice, parameters[choice.environment])
+            resolved = _merged(parameters[choice.environment], _nested(choice.settings))
+            check_parameters(resolved, _ExperimentOrigins(file, choice, origins[choice.environment]))
         except UserError as error:
             problems |= dict.fromkeys(str(error).splitlines()[1:])
             continue
-        point = Point(choice, stage_keys(stages[choice.environment], choice.environment, settings))
+        keys = stage_keys(stages[choice.environment], choice.environment, canonical(resolved))
+        point = Point(choice, keys)
         if point.key in points:
             problems[f"  {points[point.key].choice.label} and {choice.label} are the same point"] = None
         points[point.key] = point
@@ -146,23 +149,23 @@ def check_points(root: Path, file: Path, choices: Sequence[Choice]) -> list[Poin
 
 
 class _ExperimentOrigins(Origins):
-    """The places that settings come from, where the experiment's file takes the place of ``--params``."""
+    """The places that the settings of a point come from: the experiment's file first."""
 
-    def __init__(self, root: Path, file: Path, choice: Choice) -> None:
-        conf = conf_folder(root)
-        folders = [conf / name for name in (str(CONFIG_LOADER_ARGS["base_env"]), choice.environment)]
-        super().__init__(root, folders, _nested(choice.settings))
+    def __init__(self, file: Path, choice: Choice, beneath: Origins) -> None:
         self._file = str(file)
+        self._names = tuple(choice.settings)
+        self._beneath = beneath
 
     def find(self, key: tuple[str, ...]) -> str:
-        place = super().find(key)
-        return self._file if place == "--params" else place
+        dotted = ".".join(key)
+        within = any(name == dotted or name.startswith(f"{dotted}.") for name in self._names)
+        return self._file if within else self._beneath.find(key)
 
 
-def _resolve(root: Path, file: Path, choice: Choice, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    resolved = _merged(parameters, _nested(choice.settings))
-    check_parameters(resolved, _ExperimentOrigins(root, file, choice))
-    return canonical(resolved)
+def _origins(root: Path, environment: str) -> Origins:
+    """The places that the settings of an environment come from."""
+    conf = conf_folder(root)
+    return Origins(root, [conf / str(CONFIG_LOADER_ARGS["base_env"]), conf / environment], {})
 
 
 def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Finished:
             settings = canonical(manifest["parameters"])
         except ValidationError:
             return  # from another version of the project
-        if manifest["run"]["env"] != self.environment:
+        if manifest["run"].get("env") != self.environment:
             return
         saved: dict[str, str] = manifest["saved_versions"]
         versions = {**manifest["loaded_versions"], **saved}

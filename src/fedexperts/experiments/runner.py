@@ -1,4 +1,8 @@
-"""Runs what is missing, several at a time, each in a process of its own."""
+"""Runs what is missing, several at a time, each in a process of its own.
+
+To be used where :func:`fedexperts.interruption.heeded` holds: an interrupt in the middle of starting a
+process would leave that process behind.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fedexperts import interruption
 from fedexperts.experiments.invocation import kedro_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import IO, Any
 
@@ -23,7 +28,9 @@ if TYPE_CHECKING:
     from fedexperts.experiments.plan import Job
 
 SECONDS_BETWEEN_LOOKS = 0.1
-SECONDS_TO_STOP = 10.0
+SECONDS_TO_STOP = 30.0
+"""How long a run may take to end its step and store where it can go on from."""
+
 NAMES_AN_ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
 
 
@@ -42,30 +49,6 @@ class Failure:
     log: Path | None
 
 
-@contextlib.contextmanager
-def held_interrupts() -> Iterator[Callable[[], None]]:
-    """Hold back Ctrl-C, and a scheduler's request to end, until it is asked for.
-
-    An interrupt in the middle of starting a process would leave that process behind.
-
-    Yields:
-        A function that raises KeyboardInterrupt if there was an interrupt.
-    """
-    caught: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: caught.append(1)) for number in numbers]
-
-    def check() -> None:
-        if caught:
-            raise KeyboardInterrupt
-
-    try:
-        yield check
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
 @dataclass(eq=False)
 class _Child:
     job: Job
@@ -81,7 +64,6 @@ def run_jobs(
     folder: Path,
     at_once: int,
     report: Callable[[int, Sequence[str]], None],
-    check: Callable[[], None],
 ) -> list[Failure]:
     """Run all jobs, none before those whose results it needs.
 
@@ -94,13 +76,12 @@ def run_jobs(
         folder: Where the runs' logs go.
         at_once: The most runs at the same time.
         report: Called with the number of jobs behind us and the labels of those that run.
-        check: What :func:`held_interrupts` yields.
 
     Returns:
         What failed.
 
     Raises:
-        KeyboardInterrupt: If the user interrupts; no run is left behind.
+        Interrupted: If the user interrupts; no run is left behind.
     """
     waiting, running, failures = list(jobs), list[_Child](), list[Failure]()
     coming = {key for job in jobs for key in job.makes}
@@ -119,7 +100,7 @@ def run_jobs(
                     running.append(_start(job, finished, extra, folder))
                 report(len(jobs) - len(waiting) - len(running), [child.job.label for child in running])
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            check()
+            interruption.check()
             for child in [child for child in running if child.process.poll() is not None]:
                 running.remove(child)
                 failures += _finish(child, finished)
@@ -153,19 +134,18 @@ def start(arguments: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes
     )
 
 
-def run_once(arguments: Sequence[str], log: Path, check: Callable[[], None]) -> str | None:
+def run_once(arguments: Sequence[str], log: Path) -> str | None:
     """Run one command line to its end.
 
     Args:
         arguments: The command line.
         log: Where what it says goes.
-        check: What :func:`held_interrupts` yields.
 
     Returns:
         What is known of its failure, or None if it did well.
 
     Raises:
-        KeyboardInterrupt: If the user interrupts; the run is ended.
+        Interrupted: If the user interrupts; the run is ended.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -173,7 +153,7 @@ def run_once(arguments: Sequence[str], log: Path, check: Callable[[], None]) -> 
         try:
             while process.poll() is None:
                 time.sleep(SECONDS_BETWEEN_LOOKS)
-                check()
+                interruption.check()
         finally:
             stop([process])
     return None if process.returncode == 0 else _last_words(log, process.returncode)

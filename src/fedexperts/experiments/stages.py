@@ -17,8 +17,8 @@ from fedexperts.provenance.fingerprint import fingerprint
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-WITHOUT_EFFECT = (("engine", "workers"),)
-"""Settings that change how long a run takes, and no bit of its result."""
+WITHOUT_EFFECT = (("engine", "workers"), ("engine", "checkpoint_every"))
+"""Settings that change how a run goes on, and no bit of its result."""
 
 
 @dataclass(frozen=True)

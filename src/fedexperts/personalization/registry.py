@@ -35,10 +35,12 @@ class KindEntry:
     Attributes:
         path: The import path of its module.
         pipeline: The pipeline that trains it.
+        made_of: What its models depend on: keys of their lineage. A change of anything else lets them stand.
     """
 
     path: str
     pipeline: str
+    made_of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,13 @@ class SourceEntry:
     of_texts: bool
 
 
+_LOCAL = ("partition", "generalist", "expert")  # the generalist stands in where training fails
+_SPECIALIST = (*_LOCAL, "specialist")
+
 KINDS: dict[str, KindEntry] = {
-    "locals": KindEntry("fedexperts.personalization.local", "specialist_training"),
-    "specialists": KindEntry("fedexperts.personalization.finetuning", "specialist_training"),
-    "mixtures": KindEntry("fedexperts.personalization.mixture", "gate_training"),
+    "locals": KindEntry("fedexperts.personalization.local", "specialist_training", _LOCAL),
+    "specialists": KindEntry("fedexperts.personalization.finetuning", "specialist_training", _SPECIALIST),
+    "mixtures": KindEntry("fedexperts.personalization.mixture", "gate_training", (*_SPECIALIST, "gate")),
 }
 
 _ROOM = "fedexperts.personalization"

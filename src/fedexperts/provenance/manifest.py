@@ -42,7 +42,8 @@ def build_manifest(
 
     Returns:
         A dict that JSON can hold, with ``run_id``, ``run``, ``seed``, ``environment``, ``loaded_versions``,
-        ``saved_versions`` and ``parameters``. ``run`` holds the options of ``kedro run`` that do the same again.
+        ``saved_versions`` and ``parameters``. ``run`` holds the options of ``kedro run`` that do the same
+        again.
     """
     settings = plain(parameters)
     return {

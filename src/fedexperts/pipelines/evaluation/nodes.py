@@ -45,7 +45,8 @@ def evaluate_clients(
         stage = open_stage(examples, clients, assignments, preprocessing, generalist, model, device)
         needed = needed_kinds(settings.methods)
         for kind in sorted(needed):
-            check_lineage(kind, models[kind].lineage, stage.lineage, KINDS[kind].pipeline)
+            made_of = {key: stage.lineage[key] for key in KINDS[kind].made_of}
+            check_lineage(kind, models[kind].lineage, made_of, KINDS[kind].pipeline)
         bias = estimate_bias(stage.bench.architecture, stage.bench.generalist, settings, seed)
         rows, points, gates = [], [], []
         clients_in_all = len(stage.data.client_ids)
