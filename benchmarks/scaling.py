@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +29,7 @@ from benchmarks.variants import (
     train_together,
     trained_epochs,
 )
+from fedexperts.storage.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -158,19 +161,20 @@ def _one_by_one(workload: Workload) -> list[int]:
 
 
 def _in_stacks(workload: Workload) -> list[int]:
-    """Train all clients, some at a time; personal models are kept, a federated round keeps their sum."""
+    """Train all clients, some at a time; personal models go to a file, a federated round keeps their sum."""
     module = stacked_module(workload)
     first = first_row(module, workload)
     everyone = range(len(workload.train))
-    kept = torch.zeros(len(everyone), module.size) if workload.validation else torch.zeros_like(first)
+    total = torch.zeros_like(first)
+    kept = Rows(len(everyone), module.size, "float32", Path(tempfile.gettempdir()))
     epochs: list[int] = []
     for start in everyone[::CHUNK]:
         positions = everyone[start : start + CHUNK]
         trained = train_together(module, first, workload, positions)
         if workload.validation:
-            kept[start : start + CHUNK] = trained.rows
+            kept.write(positions, trained.rows.numpy())
         else:
-            kept += torch.tensor([float(len(workload.train[client])) for client in positions]) @ trained.rows
+            total += torch.tensor([float(len(workload.train[client])) for client in positions]) @ trained.rows
         epochs += trained_epochs(workload, trained.epochs.tolist())
     return epochs
 

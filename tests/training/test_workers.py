@@ -102,22 +102,24 @@ def test_flags_raised_in_a_worker_are_seen_here():
     assert flags.dtype == np.bool_
 
 
-def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+@pytest.mark.parametrize("doing", ["while True: tick()", "return"], ids=["busy", "idle"])
+def test_workers_end_with_a_parent_that_is_killed(tmp_path, doing):
     code = f"""
 import os, pathlib, time
 from fedexperts.training.workers import Workers
 
 def work(task, tick):
     pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()
-    while True:
-        time.sleep(0.01)
-        tick()
+    time.sleep(0.2)
+    {doing}
 
 with Workers(work, 2) as workers:
     list(workers.run([0, 1]))
+    time.sleep(600)
 """
     parent = subprocess.Popen([sys.executable, "-c", code])
     wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+    time.sleep(0.5)  # idle workers have come to wait for another task
     parent.kill()
     parent.wait()
     workers = [int(path.name) for path in tmp_path.iterdir()]

@@ -151,7 +151,8 @@ def train_models(
     work = list(enumerate(chunks([len(rows) for rows in training.data.train], size)))
     done = shared_flags(len(clients))
     dtype = training.bench.generalist_log_probs.cpu().numpy().dtype
-    rows, epochs = Rows(len(clients), module.size, dtype), np.zeros(len(clients), dtype=np.int64)
+    rows = Rows(len(clients), module.size, dtype, checkpoints.folder)
+    epochs = np.zeros(len(clients), dtype=np.int64)
 
     def take(positions: NDArray[np.int64], models: NDArray[Any], best: NDArray[np.int64]) -> None:
         rows.write(positions, models)

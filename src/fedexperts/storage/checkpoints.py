@@ -6,6 +6,7 @@ folder of its own, so that runs with different settings do not meet, and two tha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -78,6 +79,8 @@ class Checkpoints:
         for path in self.folder.glob(f"*/{OWNER}"):
             if path.read_text(encoding="utf-8") == self.owner:
                 shutil.rmtree(path.parent, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()  # if nothing is left
 
     def _differences(self, work: str, key: Mapping[str, str]) -> str:
         """How the key differs from the last one that was not finished, or nothing if there is none."""

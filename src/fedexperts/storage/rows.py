@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -20,11 +21,13 @@ class Rows:
         count: The number of rows.
         size: The length of a row.
         dtype: The type of the values.
+        folder: Where the file is; made if it is not there.
     """
 
-    def __init__(self, count: int, size: int, dtype: DTypeLike) -> None:
+    def __init__(self, count: int, size: int, dtype: DTypeLike, folder: Path) -> None:
         self._shape, self._dtype = (count, size), np.dtype(dtype)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the last array that maps it
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the last array that maps it
 
     def write(self, places: Iterable[int], rows: NDArray[Any]) -> None:
         """Write some rows, ``[places, size]``."""

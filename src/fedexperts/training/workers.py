@@ -77,7 +77,11 @@ class Workers(Generic[Task, Result]):
             context = multiprocessing.get_context("fork")
             for _ in range(self._count):
                 ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(self._function, theirs), daemon=True)
+                # Open copies of these ends in a worker would keep it from noticing that the parent is gone.
+                inherited = [*self._processes, ours]
+                process = context.Process(
+                    target=_serve, args=(self._function, theirs, inherited), daemon=True
+                )
                 process.start()
                 theirs.close()
                 self._processes[ours] = process
@@ -154,8 +158,12 @@ def _receive(connection: Connection) -> Any:  # noqa: ANN401 - whatever was sent
     return pickle.loads(connection.recv_bytes())  # noqa: S301 - from a process that this one forked
 
 
-def _serve(function: Callable[[Task, Tick], Result], connection: Connection) -> None:
-    """What a worker process does until its parent ends it."""
+def _serve(
+    function: Callable[[Task, Tick], Result], connection: Connection, inherited: list[Connection]
+) -> None:
+    """What a worker process does until its parent ends it, or is gone."""
+    for other in inherited:
+        other.close()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent decides what an interruption means
     torch.set_num_threads(1)
