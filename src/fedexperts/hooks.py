@@ -13,6 +13,7 @@ from fedexperts import interruption
 from fedexperts.configuration import Origins, check_parameters
 from fedexperts.datasets.files import WholeFiles
 from fedexperts.errors import UserError
+from fedexperts.provenance.code import package_digest
 from fedexperts.provenance.manifest import build_manifest
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class CheckpointHooks:
         if "checkpoints" in pipeline.inputs():
             checkpoints = cast("CheckpointsDataset", catalog.get("checkpoints"))
             checkpoints.begin(uuid.uuid4().hex, catalog.load("params:resume"))
+            package_digest()  # of the code as it is now; in an hour the files may be others
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:

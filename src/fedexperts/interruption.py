@@ -33,11 +33,6 @@ class Interrupted(KeyboardInterrupt):
         self.signal = signal
 
 
-def requested() -> bool:
-    """Whether the run was asked to stop."""
-    return bool(_noted)
-
-
 def check() -> None:
     """Stop here if that was asked for.
 
@@ -65,10 +60,11 @@ def heeded() -> Iterator[None]:
 
 def _note(number: int, _frame: FrameType | None) -> None:
     _noted.append(number)
-    if number == signal.SIGTERM:
-        # Ctrl-C reaches all processes of a terminal by itself.
-        for child in multiprocessing.active_children():
-            if child.pid is not None:
-                os.kill(child.pid, number)
-    if len(_noted) > 1:
-        raise KeyboardInterrupt
+    for child in multiprocessing.active_children():
+        if child.pid is not None:
+            os.kill(child.pid, number)
+    # A child may be told twice, by the terminal and by its parent.
+    if multiprocessing.parent_process() is None:
+        if len(_noted) > 1:
+            raise KeyboardInterrupt
+        os.write(2, b"\nStopping after this step; once more to stop at once.\n")

@@ -7,12 +7,13 @@ has a version to itself, and reads what it wrote.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io.core import AbstractVersionedDataset, Version
+from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
@@ -28,7 +29,9 @@ class VersionHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Fix the version that the run's outputs are saved under, and loaded from again."""
+        """Fix the versions that the run reads, and the one for all that it stores."""
+        for name in pipeline.inputs():
+            _pin(catalog.get(name))
         outputs = [catalog.get(name) for name in (*pipeline.all_outputs(), "run_manifest")]
         # Kedro has no public way to ask whether a data set is versioned, nor to set its version.
         versioned = [
@@ -43,6 +46,14 @@ class VersionHooks:
             own = claim(Path(versioned[-1]._filepath), own)  # noqa: SLF001
         for dataset in versioned:
             dataset._version = Version(own, own)  # noqa: SLF001
+
+
+def _pin(dataset: object) -> None:
+    """Let an input stay at the version that is the newest now; one that was chosen stays anyway."""
+    if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:  # noqa: SLF001
+        with contextlib.suppress(DatasetError):  # there is none, as is told when it is loaded
+            newest = dataset.resolve_load_version()
+            dataset._version = Version(newest, dataset._version.save)  # noqa: SLF001
 
 
 def claim(folder: Path, version: str) -> str:

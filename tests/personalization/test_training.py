@@ -19,6 +19,7 @@ from fedexperts.models.architecture import initial_parameters
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.personalization import finetuning, local, mixture
 from fedexperts.personalization.data import select_personal
+from fedexperts.personalization.panel import Panel
 from fedexperts.personalization.predictions import consult, load_kind, predict
 from fedexperts.personalization.registry import KINDS, METHODS
 from fedexperts.personalization.training import Training, prepare, train_models
@@ -182,8 +183,12 @@ def test_a_client_whose_training_fails_keeps_the_generalist_and_is_marked(name, 
     for key, value in found.parameters.items():
         for position in (0, 2):
             np.testing.assert_allclose(value[position], others.parameters[key][position], atol=1e-6)
-        if not key.startswith("gate."):
-            np.testing.assert_array_equal(value[1], at.generalist.parameters[key.removeprefix("specialist.")])
+    models = dict.fromkeys(KINDS, others) | {name: found}
+    kinds = {name: load_kind(name)}
+    (asked,) = Panel(sound.bench, sound.data, models, kinds, None).outputs(1, sound.data.global_test)
+    np.testing.assert_array_equal(asked.personal[name], asked.generalist)
+    (other,) = Panel(sound.bench, sound.data, models, kinds, None).outputs(0, sound.data.global_test)
+    assert not np.array_equal(other.personal[name], other.generalist)
 
 
 def test_training_touches_neither_the_generalist_nor_any_other_model():

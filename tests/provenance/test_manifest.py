@@ -28,7 +28,7 @@ def test_a_manifest_survives_json_with_typed_and_plain_settings():
         "env": "test",
         "pipelines": "evaluation,reporting",
         "load_versions": "a:1,b:2",
-        "params": manifest["parameters"],
+        "params": {name: value for name, value in manifest["parameters"].items() if name != "resume"},
     }
     assert manifest["seed"] == 11
     assert list(manifest["loaded_versions"].items()) == [("a", "1"), ("b", "2")]

@@ -64,8 +64,23 @@ def test_starting_anew_can_be_forced_and_refused(checkpoints):
         required.open("generalist", KEY)
     anew.save_step(2, *state(2))
     assert required.open("generalist", KEY).load_last_step()[1] == {"round": "2"}
+    third = Checkpoints(checkpoints.folder, "third", "required")
     with pytest.raises(UserError, match="differs in data"):
-        required.open("generalist", {**KEY, "data": "xyz"})
+        third.open("generalist", {**KEY, "data": "xyz"})
+
+
+def test_what_comes_after_the_work_that_was_found_is_begun(checkpoints):
+    checkpoints.open("generalist", KEY).save_step(1, *state(1))
+    required = Checkpoints(checkpoints.folder, "second", "required")
+    assert required.open("generalist", KEY).load_last_step() is not None
+    assert required.open("locals", KEY).load("chunk") is None
+
+
+def test_other_work_that_cannot_be_read_is_no_matter(checkpoints):
+    checkpoints.open("generalist", KEY).save_step(1, *state(1))
+    for file in checkpoints.folder.glob("*/key.json"):
+        file.write_text("{")
+    assert checkpoints.open("generalist", {"seed": "2"}).load_last_step() is None
 
 
 def test_a_run_clears_away_what_it_opened_last_and_nothing_else(checkpoints):

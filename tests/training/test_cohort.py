@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import runpy
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from fedexperts.parameters import OptimizerSettings
-from fedexperts.training.cohort import outputs, train
+from fedexperts.training.cohort import _Cohort, outputs, train
 from fedexperts.training.data import CohortData
 from fedexperts.training.stacked import StackedModule
 
@@ -132,6 +134,20 @@ def test_outputs_go_through_all_batches_in_order():
     with torch.no_grad():
         torch.testing.assert_close(together, model(*of.data.inputs), **EXACT)
     assert not together.requires_grad
+
+
+def test_a_cohort_is_gone_as_soon_as_nobody_needs_it():
+    # so that the memory of a chunk that was too large is free for its halves
+    of = small.cohort()
+    gc.disable()
+    try:
+        opened = _Cohort(of.module, of.start.clone(), of.data, small.optimizer(), of.streams())
+        opened.train_epoch()
+        gone = weakref.ref(opened)
+        del opened
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def with_dropout():

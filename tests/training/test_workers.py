@@ -65,6 +65,19 @@ def test_an_error_is_raised_where_the_result_is_awaited_with_its_trace():
     assert "in fail" in str(caught.value.__cause__)
 
 
+def test_an_error_that_cannot_be_sent_is_told_all_the_same():
+    class OwnError(Exception):
+        def __init__(self):
+            super().__init__("something of its own")
+            self.held = lambda: None
+
+    def fail(_task, _tick):
+        raise OwnError
+
+    with pytest.raises(RuntimeError, match="something of its own"):
+        results(fail, 2, range(3))
+
+
 def test_a_worker_that_is_killed_is_reported_with_what_to_do():
     def die(task, _tick):
         if task == 1:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fedexperts import interruption
 from fedexperts.errors import UserError
 from fedexperts.federation.rounds import Federation, train_round
 from fedexperts.federation.state import State
+from fedexperts.interruption import Interrupted
 from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.inputs import InputSpec
 from fedexperts.models.weights import GeneralistWeights
@@ -87,7 +87,8 @@ def train_generalist(
     first = initial_parameters(architecture.expert, seed, "federation/initial")
     start = module.rows({name: value[None].to(engine.device) for name, value in first.items()})[0]
     engine.announce("Each round", settings.clients_per_round, federation.chunk_size, module)
-    state = _run(federation, State.first(start), checkpoints, {**lineage, **describe_code()})
+    key = {**lineage, **describe_code(model.expert, settings.aggregation), "size": str(module.size)}
+    state = _run(federation, State.first(start), checkpoints, key)
     table = pd.DataFrame(list(state.history))
     table = table.astype({"round": np.int64, "clients": np.int64, "absent": np.int64, "failed": str})
     table["best"] = table.index == table["validation_loss"].idxmin()
@@ -106,16 +107,17 @@ def _run(federation: Federation, state: State, checkpoints: Checkpoints, key: di
     with federation.workers() as workers, progress("Federated training", rounds) as report:
         while state.rounds < rounds:
             state = advance(federation, workers, state)
-            if (
-                federation.engine.is_checkpoint_due(state.rounds, time.monotonic() - saved)
-                or state.rounds == rounds
-                or interruption.requested()
-            ):
+            due = federation.engine.is_checkpoint_due(state.rounds, time.monotonic() - saved)
+            if due or state.rounds == rounds:
                 checkpoint.save_step(state.rounds, *state.to_arrays())
                 saved = time.monotonic()
             loss, best = state.history[-1]["train_loss"], state.best_loss
             so_far = f"best validation {best:.3f}" if math.isfinite(best) else "not validated yet"
-            report(state.rounds, f"loss {loss:.3f}, {so_far}")
+            try:
+                report(state.rounds, f"loss {loss:.3f}, {so_far}")
+            except Interrupted:
+                checkpoint.save_step(state.rounds, *state.to_arrays())
+                raise
     if not math.isfinite(state.best_loss):
         raise UserError(
             f"federated training diverged: its validation loss was never finite in {rounds} rounds; "
@@ -138,9 +140,14 @@ def advance(federation: Federation, workers: Trainers, state: State) -> State:
 
 
 def validate(federation: Federation, weights: Tensor) -> dict[str, float]:
-    """Measure a model on the validation cohort: the mean over its clients of their mean loss and accuracy."""
+    """Measure a model on the validation cohort: the mean over its clients of their mean loss and accuracy.
+
+    A client whose data gives no finite loss has no say in it.
+    """
     losses, accuracies = measure_one(federation.module, weights, federation.validation)
-    return {"validation_loss": float(losses.mean()), "validation_accuracy": float(accuracies.mean())}
+    sound = losses.isfinite()
+    means = losses[sound].mean(), accuracies[sound].mean()
+    return {"validation_loss": float(means[0]), "validation_accuracy": float(means[1])}
 
 
 def _federation(

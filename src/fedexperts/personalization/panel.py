@@ -89,6 +89,8 @@ class Panel:
         return replace(plain, generalist=generalist, personal=personal, interpolated=interpolated)
 
     def _say(self, kind: str, position: int, features: Tensor, heard: Tensor) -> NDArray[np.floating]:
+        if self._data.client_ids[position] in self._models[kind].failed:
+            return np.asarray(heard.cpu().numpy())
         inputs = self._kinds[kind].inputs(features, heard)
         predicted = compute(self._modules[kind], self._models[kind].parameters, position, inputs)
         return _log_probs(predicted)

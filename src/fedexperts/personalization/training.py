@@ -147,10 +147,12 @@ def train_models(
     size = engine.size_for(len(clients), module.size)
     engine.announce(f"Training {training.name}", len(clients), size, module)
     lineage = {**lineage, "engine": json.dumps(engine.note(size))}
-    checkpoint = checkpoints.open(training.name, {**lineage, **describe_code()})
+    chosen = training.bench.architecture.settings
+    code = describe_code(chosen.expert, chosen.specialist_name, chosen.gate)
+    checkpoint = checkpoints.open(training.name, {**lineage, **code, "size": str(module.size)})
     work = list(enumerate(chunks([len(rows) for rows in training.data.train], size)))
     done = shared_flags(len(clients))
-    dtype = training.bench.generalist_log_probs.cpu().numpy().dtype
+    dtype = torch.empty(0, dtype=training.bench.generalist_log_probs.dtype).numpy().dtype
     rows = Rows(len(clients), module.size, dtype, checkpoints.folder)
     epochs = np.zeros(len(clients), dtype=np.int64)
 
@@ -188,7 +190,7 @@ def train_models(
     )
     if models.failed:
         logger.warning(
-            "Training %s failed for the clients %s: no loss was ever finite; they keep the generalist.",
+            "Training %s failed for the clients %s, whose losses are not finite; they keep the generalist.",
             training.name,
             sorted(models.failed),
         )
@@ -239,9 +241,6 @@ def train_chunk(
     losses = torch.cat([trained.losses for _, trained in parts])
     failed = (best == 0) & ~losses.isfinite().cpu()
     best[failed] = FAILED
-    if bench.generalist.keys() == module.parameters(models).keys():
-        # What a specialist starts from anyway; a local model would be left with random weights.
-        models[failed] = module.rows({name: value[None] for name, value in bench.generalist.items()})
     return {
         "positions": np.array([position for positions, _ in parts for position in positions]),
         "models": models.cpu().numpy(),

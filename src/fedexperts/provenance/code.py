@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 COMPUTING = ("torch", "numpy")
 
 
-@cache
-def describe_code() -> dict[str, str]:
+def describe_code(*names: str) -> dict[str, str]:
     """Name the code, and the packages that it computes with.
 
+    Args:
+        names: Names from settings; for import paths, ``"package.module:Name"``, the module counts too.
+
     Returns:
-        ``code``, a fingerprint of every file of this package, and the versions of Python, torch and numpy.
+        ``code``, a fingerprint of every file of this package and of the modules that are named, and the
+        versions of Python, torch and numpy.
     """
+    found = hashlib.sha256(package_digest())
+    for name in names:
+        if ":" in name:
+            found.update(_source_of(name.partition(":")[0]) + b"\0")
+    versions = {package: version(package) for package in COMPUTING}
+    return {"code": found.hexdigest(), "python": platform.python_version(), **versions}
+
+
+def _source_of(module: str) -> bytes:
+    """A module's file; nothing where it has none."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        spec = find_spec(module)
+        if spec is not None and spec.origin is not None:
+            return Path(spec.origin).read_bytes()
+    return b""
+
+
+@cache
+def package_digest() -> bytes:
+    """Fingerprint every file of this package, as it was when this was first asked for."""
     found = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         found.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")
         found.update(file.read_bytes() + b"\0")
-    versions = {package: version(package) for package in COMPUTING}
-    return {"code": found.hexdigest(), "python": platform.python_version(), **versions}
+    return found.digest()

@@ -60,5 +60,7 @@ def build_manifest(
 def _options(run: Mapping[str, Any], settings: dict[str, Any], loaded: Mapping[str, str]) -> dict[str, Any]:
     lists = {option: ",".join(run.get(key) or ()) for option, key in LISTS.items()}
     versions = ",".join(f"{name}:{version}" for name, version in sorted(loaded.items()))
-    options = {"env": run.get("env"), **lists, "load_versions": versions, "params": settings}
+    # Whether the run went on from an earlier one is no part of what it did.
+    params = {name: value for name, value in settings.items() if name != "resume"}
+    options = {"env": run.get("env"), **lists, "load_versions": versions, "params": params}
     return {option: value for option, value in options.items() if value}

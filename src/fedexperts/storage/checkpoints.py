@@ -41,7 +41,7 @@ class Checkpoints:
         folder: Where it is; it is made when something is stored.
         owner: The run that works now; see :meth:`release`.
         resume: ``"auto"`` to go on where there is something to go on from, ``"never"`` to start anew, and
-            ``"required"`` to refuse that.
+            ``"required"`` to refuse to begin anew; what comes after the work that was found is begun.
     """
 
     folder: Path
@@ -63,9 +63,9 @@ class Checkpoints:
         found = Checkpoint(self.folder / f"{work}-{digest[:16]}", dict(key), self.owner)
         if self.resume == "never":
             found.remove()
-        if not found.folder.is_dir():
+        if not any(found.folder.glob("*.safetensors")):
             others = self._differences(work, key)
-            if self.resume == "required":
+            if self.resume == "required" and not any(self._own()):
                 raise UserError(
                     f"there is no unfinished {work} to go on from in {self.folder}{others}; "
                     "use --params resume=auto to start anew"
@@ -76,20 +76,27 @@ class Checkpoints:
 
     def release(self) -> None:
         """Remove all work that this run was the last to open: it is done."""
-        for path in self.folder.glob(f"*/{OWNER}"):
-            if path.read_text(encoding="utf-8") == self.owner:
-                shutil.rmtree(path.parent, ignore_errors=True)
+        for folder in list(self._own()):
+            shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()  # if nothing is left
 
     def _differences(self, work: str, key: Mapping[str, str]) -> str:
         """How the key differs from the last one that was not finished, or nothing if there is none."""
-        keys = sorted(self.folder.glob(f"{work}-*/{KEY}"), key=lambda path: path.stat().st_mtime)
-        if not keys:
-            return ""
-        other = json.loads(keys[-1].read_text(encoding="utf-8"))
-        names = sorted(name for name in {*key, *other} if key.get(name) != other.get(name))
-        return f": unfinished work there differs in {', '.join(names)}"
+        # Another run may clear its work away at any moment, and it is no matter if one cannot be read.
+        with contextlib.suppress(OSError, ValueError):
+            last = max(self.folder.glob(f"{work}-*/{KEY}"), key=lambda path: path.stat().st_mtime)
+            other = json.loads(last.read_text(encoding="utf-8"))
+            names = sorted(name for name in {*key, *other} if key.get(name) != other.get(name))
+            return f": unfinished work there differs in {', '.join(names)}"
+        return ""
+
+    def _own(self) -> Iterator[Path]:
+        """The folders of the work that this run was the last to open."""
+        for path in self.folder.glob(f"*/{OWNER}"):
+            with contextlib.suppress(OSError):
+                if path.read_text(encoding="utf-8") == self.owner:
+                    yield path.parent
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,7 @@ class Checkpoint:
             return read_arrays(self._file(name))
         except UserError as error:
             logger.warning("A checkpoint cannot be used: %s", error)
+            self._file(name).unlink(missing_ok=True)
             return None
 
     def save_step(self, step: int, arrays: Mapping[str, NDArray[Any]], text: Mapping[str, str]) -> None:

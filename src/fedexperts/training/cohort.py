@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from fedexperts.parameters import OptimizerSettings
     from fedexperts.training.data import CohortData
-    from fedexperts.training.graphs import Step
     from fedexperts.training.stacked import StackedModule
 
 EVALUATION_BATCH = 256
@@ -151,7 +150,7 @@ class _Cohort:
         self._settings = settings
         self._streams = list(streams)
         self._optimizer = open_optimizer(rows, settings)
-        self._step = self._open_step()
+        self._replayed = Replayed()
         self._start = rows.clone() if settings.proximal else None
 
     def train_epoch(self) -> Tensor:
@@ -165,7 +164,7 @@ class _Cohort:
         bases = self._draw_bases()
         for step, live in enumerate(steps.live.tolist()):
             seeds = None if bases is None else step_seed(bases[:live], step)
-            losses = self._step(rows[step, :live], weights[step, :live], seeds)
+            losses = self._compute_step(rows[step, :live], weights[step, :live], seeds)
             totals[:live] += losses * examples[step, :live]
         return totals / examples.sum(dim=0)
 
@@ -176,8 +175,10 @@ class _Cohort:
         bases = [int(stream.integers(2**62)) for stream in self._streams]
         return torch.tensor(bases, device=self.rows.device)
 
-    def _open_step(self) -> Step:
-        return Replayed(self._train_step) if self.rows.is_cuda else self._train_step
+    def _compute_step(self, rows: Tensor, weights: Tensor, seeds: Tensor | None) -> Tensor:
+        if self.rows.is_cuda:
+            return self._replayed(self._train_step, rows, weights, seeds)
+        return self._train_step(rows, weights, seeds)
 
     def _train_step(self, rows: Tensor, weights: Tensor, seeds: Tensor | None) -> Tensor:
         inputs, labels = self._data.batch(rows)
@@ -197,7 +198,7 @@ class _Cohort:
         self._data = self._data.only(positions)
         self._streams = [self._streams[position] for position in positions]
         self._optimizer.keep(positions)
-        self._step = self._open_step()
+        self._replayed = Replayed()
 
 
 def measure(module: StackedModule, rows: Tensor, data: CohortData) -> tuple[Tensor, Tensor]:

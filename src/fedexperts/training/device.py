@@ -41,7 +41,7 @@ def reproducibly() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
             yield
     finally:
         torch.set_num_threads(before)

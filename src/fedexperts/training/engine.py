@@ -81,7 +81,7 @@ class Engine:
         return rounds % self.checkpoint_every == 0
 
     def note(self, size: int) -> dict[str, str | int]:
-        """What a stage notes of the engine that it used: all of it that can change a result's last digits."""
+        """What a stage notes of the engine that it used, since it can change a result's last digits."""
         return {"device": str(self.device), "chunk_size": size}
 
     def announce(self, what: str, clients: int, size: int, module: StackedModule) -> None:
@@ -99,7 +99,8 @@ class Engine:
 
     def _memory(self) -> int:
         if self.device.type == "cuda":
-            return int(torch.cuda.mem_get_info(self.device)[0] * GPU_SHARE)
+            # Not what is free of it: that changes from moment to moment, and with it would the results.
+            return int(torch.cuda.get_device_properties(self.device).total_memory * GPU_SHARE)
         return CPU_BUDGET
 
 
@@ -168,7 +169,7 @@ def halving(
     else:
         yield positions, result
         return
-    # Outside the handler, so that the exception no longer holds on to the tensors of the failed attempt.
+    # Outside the handler: there the exception would hold on to the tensors of the failed attempt.
     half = -(-len(positions) // 2)
     logger.warning("Memory does not suffice for %d clients together; trying %d.", len(positions), half)
     torch.cuda.empty_cache()

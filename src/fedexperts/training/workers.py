@@ -127,7 +127,7 @@ class Workers(Generic[Task, Result]):
     def _receive(self, connection: Connection) -> Result:
         try:
             result, error, trace = _receive(connection)
-        except (EOFError, ConnectionResetError) as gone:
+        except (EOFError, OSError) as gone:
             process = self._processes[connection]
             process.join()
             raise UserError(
@@ -176,9 +176,16 @@ def _serve(
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             task = _receive(connection)
-            answer: tuple[Any, Exception | None, str]
             try:
-                answer = (function(task, tick), None, "")
+                answer = pickle.dumps((function(task, tick), None, ""), pickle.HIGHEST_PROTOCOL)
             except Exception as error:  # raised again where the result is awaited
-                answer = (None, error, traceback.format_exc())
-            _send(connection, answer)
+                answer = _pickled(error)
+            connection.send_bytes(answer)
+
+
+def _pickled(error: Exception) -> bytes:
+    trace = traceback.format_exc()
+    try:
+        return pickle.dumps((None, error, trace))
+    except Exception:  # an error need not be one that can be pickled
+        return pickle.dumps((None, RuntimeError(repr(error)), trace))
