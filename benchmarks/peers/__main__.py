@@ -69,6 +69,7 @@ class Peer:
 PEERS = {
     PLAIN: Peer("plain_loop"),
     OWN: Peer("own", "fedexperts"),
+    f"{OWN}, 2 processes": Peer("own_two", "fedexperts"),
     "Flower": Peer("flower", "flwr", "flower"),
     "pfl-research": Peer("pfl_research", "pfl", "pfl_research"),
 }

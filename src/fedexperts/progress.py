@@ -71,13 +71,14 @@ def _heeding(show: Report) -> Report:
 
 def _logged(title: str, total: int) -> Report:
     started = last = time.monotonic()
+    ended = False
 
     def report(done: int, status: str) -> None:
-        nonlocal last
+        nonlocal last, ended
         now = time.monotonic()
-        if now - last < SECONDS_BETWEEN_LINES and done < total:
+        if ended or (now - last < SECONDS_BETWEEN_LINES and done < total):
             return
-        last = now
+        last, ended = now, done >= total
         left = (now - started) / max(done, 1) * (total - done)
         logger.info("%s: %d of %d, %s, about %.0f s left", title, done, total, status, left)
 
