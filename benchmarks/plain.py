@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from benchmarks.networks import image_model
 from benchmarks.workloads import SEED
 from fedexperts.models.architecture import initial_parameters
 
@@ -25,24 +26,6 @@ if TYPE_CHECKING:
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 EMBEDDING = 100
 UNITS = 64
-
-
-def image_model(classes: int) -> nn.Sequential:
-    """The paper's network for CIFAR-10."""
-    return nn.Sequential(
-        nn.Conv2d(3, 6, kernel_size=5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, kernel_size=5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(16 * 5 * 5, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, classes),
-    )
 
 
 class TextModel(nn.Module):

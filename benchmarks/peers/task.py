@@ -9,6 +9,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from benchmarks.networks import image_model
+
 CLIENTS = 100
 EXAMPLES = 100
 CLIENTS_PER_ROUND = 10
@@ -44,24 +46,7 @@ def network() -> nn.Sequential:
     """The paper's network for CIFAR-10; the same weights with every call."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
-        return _network()
-
-
-def _network() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 6, kernel_size=5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, kernel_size=5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(16 * 5 * 5, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, CLASSES),
-    )
+        return image_model(CLASSES)
 
 
 def rounds() -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings as kedro_settings
+from omegaconf import OmegaConf
 
 from fedexperts.configuration import Origins, check_parameters
 from fedexperts.errors import UserError
@@ -132,7 +132,7 @@ def check_points(root: Path, file: Path, choices: Sequence[Choice]) -> list[Poin
     problems: dict[str, None] = {}
     for choice in choices:
         try:
-            resolved = _merged(parameters[choice.environment], _nested(choice.settings))
+            resolved = _with(parameters[choice.environment], choice.settings)
             check_parameters(resolved, _ExperimentOrigins(file, choice, origins[choice.environment]))
         except UserError as error:
             problems |= dict.fromkeys(str(error).splitlines()[1:])
@@ -168,24 +168,12 @@ def _origins(root: Path, environment: str) -> Origins:
     return Origins(root, [conf / str(CONFIG_LOADER_ARGS["base_env"]), conf / environment], {})
 
 
-def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted names into dicts in dicts, as ``--params`` does."""
-    nested: dict[str, Any] = {}
+def _with(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Change settings by their dotted names, as ``--params`` does."""
+    changed = OmegaConf.create(dict(parameters))
     for name, value in settings.items():
-        *path, last = name.split(".")
-        group = nested
-        for part in path:
-            group = group.setdefault(part, {})
-        group[last] = value
-    return nested
-
-
-def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    merged = copy.deepcopy(dict(first))
-    for key, value in second.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
+        OmegaConf.update(changed, name, value, merge=True)
+    return cast("dict[str, Any]", OmegaConf.to_container(changed))
 
 
 def _check_environments(root: Path, file: Path, environments: Iterable[str]) -> None:

@@ -69,8 +69,8 @@ class Federation:
 
     def workers(self) -> Trainers:
         """What trains the shares of a cohort."""
-        shares = -(-self.settings.clients_per_round // self.chunk_size)
-        return Workers(partial(train_share, self), min(self.engine.workers, shares))
+        count = self.engine.processes_for(self.settings.clients_per_round, self.chunk_size)
+        return Workers(partial(train_share, self), count)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +96,11 @@ class Panel:
         return _log_probs(predicted)
 
     def _parts_of(self, position: int, features: Tensor) -> MixtureParts:
-        return Parts(self._bench, self._models["mixtures"])(position, features)
+        return self._parts(position, features)
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return Parts(self._bench, self._models["mixtures"])
 
     def _interpolated(self, position: int, features: Tensor, weight: float) -> NDArray[np.floating]:
         own = self._models["specialists"].parameters

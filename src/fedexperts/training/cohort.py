@@ -68,7 +68,7 @@ def train(
     Returns:
         The trained models.
     """
-    order = _longest_first(data)
+    order = schedule.longest_first(data.lengths)
     cut = cut_down(module, start[order], [data.only(order)], settings)
     (own,) = cut.data
     cohort = _Cohort(cut.module, cut.rows, own, settings, [streams[i] for i in order])
@@ -110,7 +110,7 @@ def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this man
     Returns:
         The best model of each client by validation loss.
     """
-    order = _longest_first(data)
+    order = schedule.longest_first(data.lengths)
     cut = cut_down(module, start[order], [data.only(order), validation.only(order)], settings)
     own, held_out = cut.data
     cohort = _Cohort(cut.module, cut.rows, own, settings, [streams[i] for i in order])
@@ -213,7 +213,7 @@ def measure(module: StackedModule, rows: Tensor, data: CohortData) -> tuple[Tens
         Losses ``[clients]`` and accuracies ``[clients]``.
     """
     device = rows.device
-    order = _longest_first(data)
+    order = schedule.longest_first(data.lengths)
     largest = len(data.clients[order[0]])
     steps = schedule.in_order([data.clients[i] for i in order], min(EVALUATION_BATCH, largest))
     models = rows[order]
@@ -275,8 +275,3 @@ def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
     Log-probabilities may stand in for logits: normalising them again changes nothing.
     """
     return functional.cross_entropy(outputs.movedim(-1, 1), labels, reduction="none")
-
-
-def _longest_first(data: CohortData) -> list[int]:
-    """Order clients by falling number of examples, so that those still busy are always a prefix."""
-    return sorted(range(len(data.clients)), key=lambda position: -len(data.clients[position]))

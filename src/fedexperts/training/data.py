@@ -27,6 +27,11 @@ class CohortData:
     labels: Tensor
     clients: Sequence[NDArray[np.int64]]
 
+    @property
+    def lengths(self) -> list[int]:
+        """How many examples each client has."""
+        return [len(rows) for rows in self.clients]
+
     def only(self, positions: Sequence[int]) -> CohortData:
         """The data of some of the clients."""
         return CohortData(self.inputs, self.labels, [self.clients[position] for position in positions])

@@ -10,6 +10,7 @@ import torch
 
 from fedexperts.errors import UserError
 from fedexperts.training.device import resolve_device
+from fedexperts.training.schedule import longest_first
 from fedexperts.training.workers import can_fork, usable_cores
 
 if TYPE_CHECKING:
@@ -84,16 +85,21 @@ class Engine:
         """What a stage notes of the engine that it used, since it can change a result's last digits."""
         return {"device": str(self.device), "chunk_size": size}
 
+    def processes_for(self, clients: int, size: int) -> int:
+        """How many processes have something to do."""
+        return min(self.workers, -(-clients // size))
+
     def announce(self, what: str, clients: int, size: int, module: StackedModule) -> None:
         """Tell the log how something is about to be trained."""
+        processes = self.processes_for(clients, size)
         logger.info(
             "%s: %d clients, %d together, on %s with %d process%s, %s",
             what,
             clients,
             size,
             self.device,
-            self.workers,
-            "es" if self.workers > 1 else "",
+            processes,
+            "es" if processes > 1 else "",
             "layer by layer for all of them (the fast path)" if module.fast else "by vmap (the general path)",
         )
 
@@ -115,8 +121,8 @@ def chunks(lengths: Sequence[int], size: int) -> list[Positions]:
         The positions of the clients of each chunk.
     """
     count = -(-len(lengths) // size)
-    longest_first = sorted(range(len(lengths)), key=lambda position: -lengths[position])
-    return [longest_first[start::count] for start in range(count)]
+    order = longest_first(lengths)
+    return [order[start::count] for start in range(count)]
 
 
 def open_engine(device: str, settings: EngineSettings) -> Engine:

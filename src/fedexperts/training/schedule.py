@@ -29,6 +29,18 @@ class Steps:
     live: NDArray[np.int64]
 
 
+def longest_first(lengths: Sequence[int]) -> list[int]:
+    """Order clients by falling number of examples, so that those still busy are always a prefix.
+
+    Args:
+        lengths: How many examples each client has.
+
+    Returns:
+        The clients' positions.
+    """
+    return sorted(range(len(lengths)), key=lambda position: -lengths[position])
+
+
 def epoch(
     clients: Sequence[NDArray[np.int64]], batch_size: int, streams: Sequence[np.random.Generator]
 ) -> Steps:
