@@ -76,7 +76,7 @@ def points(project: Project, name: str = "small") -> dict[str, dict]:
 
 def results(project: Project, name: str = "small") -> dict[str, bytes]:
     return {
-        entry["label"]: (project.path / entry["metrics"]).read_bytes()
+        entry["label"]: (project.path / entry["results"]["client_metrics"]).read_bytes()
         for entry in points(project, name).values()
     }
 
@@ -131,6 +131,15 @@ def test_finished_points_are_skipped_and_new_values_need_only_what_is_new(copied
     assert "federated_training" not in lines[1]
     assert "3 of 3 points are finished" in experiment(copied, "run", "small")
     assert trained(copied) - before == {"specialist_training": 1, "gate_training": 1, "evaluation": 1}
+
+
+def test_another_setting_of_the_evaluation_trains_nothing_anew(copied: Project, capsys) -> None:
+    rates = {"personalization.learning_rate": [0.001, 0.01]}
+    write(copied, grid=rates | {"personalization.calibration": ["none", "lowfreq"]})
+    actions.print_commands(copied.path, "small", {})
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kedro run")]
+    assert len(lines) == 3, "the data, and both points with calibration"
+    assert all("--pipelines evaluation " in line for line in lines[1:])
 
 
 def test_results_whose_models_were_deleted_are_still_finished(copied: Project, capsys) -> None:
@@ -210,7 +219,7 @@ def test_the_commands_can_be_run_anywhere_and_collected(undisturbed: Project, tm
     assert manifests(here) == []
     label = "test learning_rate=0.01 seed=0"
     (entry,) = [entry for entry in points(here).values() if entry["label"] == label]
-    assert Path(entry["metrics"]).read_bytes() == results(undisturbed)[label]
+    assert Path(entry["results"]["client_metrics"]).read_bytes() == results(undisturbed)[label]
 
 
 def test_the_report_holds_all_results(copied: Project) -> None:
@@ -283,7 +292,8 @@ def test_the_shipped_experiments_are_listed_and_all_their_settings_are_valid(
     actions.list_experiments(project.path)
     listed = capsys.readouterr().out
     names = ("table1", "figure2", "figure4", "figure5", "figure6")
-    assert [f"{name}{end}" for name in sorted(names) for end in ("", "_quick")] == SHIPPED
+    papers = [name for name in SHIPPED if not name.startswith("results_")]
+    assert [f"{name}{end}" for name in sorted(names) for end in ("", "_quick")] == papers
     for name in SHIPPED:
         assert f"{name} " in listed
         actions.status(project.path, name)

@@ -100,6 +100,19 @@ def test_a_key_depends_on_the_settings_of_its_stage_and_of_those_before_and_on_n
     assert all(base.keys[name] != other.keys[name] for name in ("teach", "learn", "draw", "test"))
 
 
+def test_settings_that_a_stage_does_not_read_are_no_part_of_its_key():
+    shared = {"group": {"rate": 1, "tolerance": 2}}
+    stages = (
+        Stage("train", ("group",), {}, ("models",), unread={"group": {"tolerance"}, "other": {"x"}}),
+        Stage("test", ("group",), {"models": "train"}, ("marks",)),
+    )
+    usual = stage_keys(stages, "x", shared)
+    tolerant = stage_keys(stages, "x", {"group": {"rate": 1, "tolerance": 3}})
+    assert tolerant["train"] == usual["train"]
+    assert tolerant["test"] != usual["test"]
+    assert stage_keys(stages, "x", {"group": {"rate": 9, "tolerance": 2}})["train"] != usual["train"]
+
+
 def test_settings_are_named_alike_however_they_are_written():
     plain = plain_parameters()
     assert canonical(plain) == canonical(plain_parameters({"partition.alpha": plain["partition"]["alpha"]}))

@@ -138,12 +138,16 @@ def collect(root: Path, name: str, copies: Sequence[Path]) -> None:
 def report(root: Path, name: str) -> None:
     """Write tables and figures of what is finished."""
     experiment, points, entries = _gather(root, name, ())
-    metrics = {key: root / entry.metrics for key, entry in entries.items() if entry.state == "finished"}
-    if not metrics:
+    results = {
+        key: {name: root / file for name, file in entry.results.items()}
+        for key, entry in entries.items()
+        if entry.state == "finished"
+    }
+    if not results:
         raise UserError(f"no point of {name} is finished; start with `kedro experiment run {name}`")
     folder = root / OUTPUT / name
     write_state(folder, entries)
-    for file in write_report(experiment, points, metrics, folder):
+    for file in write_report(experiment, points, results, folder):
         click.echo(str(file.relative_to(root)))
     click.echo(_count(entries))
 

@@ -13,7 +13,8 @@ from fedexperts.errors import UserError
 from fedexperts.experiments.finished import Finished
 from fedexperts.experiments.plan import Point
 from fedexperts.experiments.stages import Stage, canonical, stage_keys
-from fedexperts.experiments.state import RESULT
+from fedexperts.experiments.state import METRICS
+from fedexperts.parameters.groups import AT_EVALUATION
 from fedexperts.pipeline_registry import register_pipelines
 from fedexperts.settings import CONFIG_LOADER_ARGS
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from fedexperts.experiments.grid import Choice
 
+AT_EVALUATION_ALONE = {"personalization": set(AT_EVALUATION) - {"methods"}}
+"""Settings that no training reads; the methods say which kinds of models to train."""
 FOLDER = "experiments"
 """The folder of ``conf`` with the experiments; for Kedro an environment that changes nothing."""
 
@@ -60,7 +63,7 @@ def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
                     need(maker[dataset])
             needed.append(name)
 
-    need(maker[RESULT])
+    need(maker[METRICS])
     unversioned = [name for name in needed if not single[name].all_outputs() & versioned]
     stages = []
     for name in needed:
@@ -75,6 +78,7 @@ def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
                         dataset: maker[dataset] for dataset in inputs if dataset in versioned & set(maker)
                     },
                     outputs=tuple(sorted(single[name].all_outputs() & versioned)),
+                    unread={} if name == maker[METRICS] else AT_EVALUATION_ALONE,
                 )
             )
     return unversioned, stages

@@ -13,6 +13,7 @@ from fedexperts.evaluation.display import (
     Look,
     is_attainable,
     looks,
+    predictors,
 )
 from fedexperts.experiments.names import LONG, setting_of
 from fedexperts.experiments.published import add_published
@@ -41,7 +42,7 @@ class Curve:
         x: Where its points are.
         y: How high they are.
         bounds: Below and above each, the bounds of its interval; none where there are none.
-        names: A word for each point.
+        names: A word for each point; none where the points are places on a line, which is then drawn bare.
         published: Whether the values are the paper's.
     """
 
@@ -166,6 +167,39 @@ def figure6(summary: pd.DataFrame) -> Chart:
     return Chart(
         "Global against local accuracy, by p",
         "Local accuracy",
+        "Global accuracy",
+        tuple(panels),
+        x_share=True,
+    )
+
+
+def frontier(by_seed: pd.DataFrame) -> Chart:
+    """Global accuracy against the local accuracy given up for it, as every method's dial moves.
+
+    Args:
+        by_seed: As :func:`fedexperts.experiments.frontier.frontier_by_seed` returns it. A curve begins where
+            the method gets with every seed.
+    """
+    axes = axes_of(by_seed)
+    named = by_seed.assign(method=predictors(by_seed))
+    panels = []
+    for values, part in named.groupby(axes, dropna=False, sort=False):
+        means = part.pivot_table(
+            index="local_drop",
+            columns="method",
+            values="global_accuracy",
+            aggfunc=lambda own: own.mean(skipna=False),
+        )
+        curves = [
+            Curve(look, tuple(curve.index), tuple(curve), (), ())
+            for method, look in looks(means.columns).items()
+            if len(curve := means[method].dropna())
+        ]
+        title = ", ".join(setting_of(axis, value) for axis, value in zip(axes, values, strict=True))
+        panels.append(Panel(title, tuple(curves)))
+    return Chart(
+        "Global accuracy for local accuracy",
+        "Local accuracy below the specialists'",
         "Global accuracy",
         tuple(panels),
         x_share=True,

@@ -1,4 +1,4 @@
-"""The long table: all clients' metrics at all points."""
+"""Long tables: what a data set holds at all points."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ if TYPE_CHECKING:
     from fedexperts.experiments.plan import Point
 
 
-def long_table(points: Sequence[Point], metrics: Mapping[str, Path]) -> pd.DataFrame:
-    """Put the results of the finished points together.
+def long_table(points: Sequence[Point], files: Mapping[str, Path]) -> pd.DataFrame:
+    """Put the tables of the finished points together.
 
     Args:
         points: The points of an experiment.
-        metrics: By key of a finished point, the file of its ``client_metrics``; there is one at least.
+        files: By key of a finished point, the file of its table; there is one at least.
 
     Returns:
-        A row per point, client, method and test set: ``point``, ``environment``, a column for each setting in
-        which the points differ, by its dotted name, ``seed``, and the columns of ``client_metrics``.
+        The rows of all tables: ``point``, ``environment``, a column for each setting in which the points
+        differ, by its dotted name, ``seed``, and the columns of the tables.
     """
     axes = list(dict.fromkeys(name for point in points for name in point.choice.axes if name != "seed"))
     parts = []
     for point in points:
-        if point.key in metrics:
+        if point.key in files:
             along = {name: point.choice.axes.get(name) for name in axes}
             along = {name: str(value) if isinstance(value, list) else value for name, value in along.items()}
             first = {"point": point.short, "environment": point.choice.environment, **along}
-            part = pd.read_parquet(metrics[point.key])
+            part = pd.read_parquet(files[point.key])
             parts.append(
                 part.assign(**first, seed=point.choice.axes["seed"])[[*first, "seed", *part.columns]]
             )
-    return pd.concat(parts, ignore_index=True).infer_objects()
+    # Empty tables have columns without a type, which those of the others would have to give way to.
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(filled, ignore_index=True).infer_objects()

@@ -58,15 +58,17 @@ def _trace(chart: Chart, curve: Curve) -> dict[str, Any]:
         "thickness": 1.2,
         "width": 3,
     }
-    width, dash = (1.2, "dash") if curve.published else (2, "solid")
+    bare = not curve.names
+    width, dash = (1.2, "dash") if curve.published else (2, "dash" if bare and look.calibrated else "solid")
     symbol = f"{look.symbol}-open" if curve.published else look.symbol
-    told = f"%{{customdata}}: %{{y:{value}}}<extra></extra>"
+    where = "%{x:.1%}" if bare else "%{customdata}"
+    told = f"{where}: %{{y:{value}}}<extra></extra>"
     return {
         "x": curve.x,
         "y": curve.y,
         "name": escape(look.full_label),
         "legendgroup": look.label,
-        "mode": "lines+markers",
+        "mode": "lines" if bare else "lines+markers",
         "opacity": 0.7 if curve.published else 1.0,
         "line": {"color": look.colour, "width": width, "dash": dash},
         "marker": {"symbol": symbol, "size": 9, "color": look.colour},

@@ -70,7 +70,7 @@ def _draw(axes: Axes, chart: Chart, panel: Panel) -> None:
         axes.tick_params(axis="x", labelsize=8)
     for curve in panel.curves:
         _add(axes, curve)
-        if chart.x_share and not curve.published:
+        if chart.x_share and curve.names and not curve.published:
             # The points between the ends are in order, and names for all would cover each other.
             for end in (0, -1):
                 place = (curve.x[end], curve.y[end])
@@ -83,6 +83,9 @@ def _add(axes: Axes, curve: Curve) -> None:
     colour, marker = curve.look.colour, curve.look.marker
     if curve.published:
         axes.plot(curve.x, curve.y, color=colour, marker=marker, ls="--", lw=1, mfc="white", ms=5, alpha=0.7)
+        return
+    if not curve.names:
+        axes.plot(curve.x, curve.y, color=colour, ls="--" if curve.look.calibrated else "-", lw=1.6)
         return
     bars = [curve.below, curve.above] if curve.bounds else None
     axes.errorbar(

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from fedexperts.errors import UserError
 from fedexperts.experiments import charts
+from fedexperts.experiments.frontier import frontier_by_seed, summarise_frontier
+from fedexperts.experiments.gates import gates_by_seed, summarise_gates
 from fedexperts.experiments.long_table import long_table
 from fedexperts.experiments.page import as_page
 from fedexperts.experiments.paper_tables import as_latex, as_markdown, table1
 from fedexperts.experiments.picture import as_picture
+from fedexperts.experiments.state import FRONTIER, GATES, METRICS
 from fedexperts.experiments.summary import summarise_points
 from fedexperts.registry import check_known
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fedexperts.experiments.grid import Choice
+    from fedexperts.experiments.paper_tables import TextTable
     from fedexperts.experiments.plan import Point
     from fedexperts.experiments.specification import Experiment
 
@@ -29,7 +33,9 @@ CHARTS: dict[str, Callable[[pd.DataFrame], charts.Chart]] = {
     "figure5": charts.figure5,
     "figure6": charts.figure6,
 }
+FRONTIER_CHARTS = {"frontier": charts.frontier}
 TABLES = {"table1": table1}
+MEASURES_IT = "evaluation.frontier"
 
 
 def check_figures(experiment: Experiment, choices: Sequence[Choice]) -> None:
@@ -40,47 +46,66 @@ def check_figures(experiment: Experiment, choices: Sequence[Choice]) -> None:
     """
     varied = {name for choice in choices for name in choice.axes}
     for name in experiment.figures:
-        check_known("table or figure", name, {**TABLES, **CHARTS})
+        check_known("table or figure", name, {**TABLES, **CHARTS, **FRONTIER_CHARTS})
         missing = [setting for setting in charts.NEEDS.get(name, ()) if setting not in varied]
         if missing:
             raise UserError(f"{name} is drawn along {', '.join(missing)}; put it into a sweep's grid")
+        if name in FRONTIER_CHARTS and not any(choice.settings.get(MEASURES_IT) for choice in choices):
+            raise UserError(f"{name} needs {MEASURES_IT}: true in the settings of a sweep")
 
 
 def write_report(
-    experiment: Experiment, points: Sequence[Point], metrics: Mapping[str, Path], folder: Path
+    experiment: Experiment, points: Sequence[Point], results: Mapping[str, Mapping[str, Path]], folder: Path
 ) -> list[Path]:
     """Write the long table, what it says, and the paper's tables and figures made from it.
 
     Args:
         experiment: The experiment.
         points: Its points.
-        metrics: By key of a finished point, the file of its ``client_metrics``.
+        results: By key of a finished point and name of a data set, its file.
         folder: Where to write.
 
     Returns:
         The files.
     """
-    table = long_table(points, metrics)
-    summary, differences = summarise_points(table, experiment)
     folder.mkdir(parents=True, exist_ok=True)
+    table = _gather(points, results, METRICS)
     table.to_parquet(folder / "results.parquet", index=False)
+    summary, differences = summarise_points(table, experiment)
+    tables = {"results": table, "summary": summary, "differences": differences}
+    gates, moved = _gather(points, results, GATES), _gather(points, results, FRONTIER)
+    if len(gates):
+        tables["gates"] = gates_by_seed(gates)
+        tables["gates_summary"] = summarise_gates(tables["gates"], experiment.confidence)
+    if len(moved):
+        tables["frontier"] = frontier_by_seed(moved, table)
+        tables["frontier_summary"] = summarise_frontier(tables["frontier"], experiment.confidence)
     written = [folder / "results.parquet"]
-    for name, content in (("results", table), ("summary", summary), ("differences", differences)):
+    for name, content in tables.items():
         content.to_csv(folder / f"{name}.csv", index=False)
         written.append(folder / f"{name}.csv")
     for name in experiment.figures:
-        written += _write_form(name, summary, folder)
+        if name in TABLES:
+            written += _write_table(name, TABLES[name](summary), folder)
+        elif name in CHARTS:
+            written += _write_chart(name, CHARTS[name](summary), folder)
+        elif "frontier" in tables:
+            written += _write_chart(name, FRONTIER_CHARTS[name](tables["frontier"]), folder)
     return written
 
 
-def _write_form(name: str, summary: pd.DataFrame, folder: Path) -> list[Path]:
-    if name in TABLES:
-        tables = TABLES[name](summary)
-        texts = {folder / f"{name}.md": as_markdown(tables), folder / f"{name}.tex": as_latex(tables)}
-        for file, text in texts.items():
-            file.write_text(text, encoding="utf-8")
-        return list(texts)
-    chart = CHARTS[name](summary)
+def _gather(points: Sequence[Point], results: Mapping[str, Mapping[str, Path]], name: str) -> pd.DataFrame:
+    return long_table(points, {key: files[name] for key, files in results.items()})
+
+
+def _write_table(name: str, tables: list[TextTable], folder: Path) -> list[Path]:
+    texts = {folder / f"{name}.md": as_markdown(tables), folder / f"{name}.tex": as_latex(tables)}
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def _write_chart(name: str, chart: charts.Chart, folder: Path) -> list[Path]:
     if not chart.panels:
         return []  # no point that it is about is finished yet
     page, pictures = folder / f"{name}.html", [folder / f"{name}.{kind}" for kind in ("svg", "pdf")]

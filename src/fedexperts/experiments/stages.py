@@ -8,14 +8,14 @@ from. Two points agree on a stage if and only if its keys are the same, and then
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fedexperts.parameters import Parameters
 from fedexperts.provenance.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 WITHOUT_EFFECT = (("engine", "workers"), ("engine", "checkpoint_every"))
 """Settings that change how a run goes on, and no bit of its result."""
@@ -30,12 +30,14 @@ class Stage:
         groups: The groups of settings that it reads.
         inputs: By name of a versioned input, the stage that makes it.
         outputs: Its versioned outputs.
+        unread: By name of a group, the settings in it that the stage does not read.
     """
 
     name: str
     groups: tuple[str, ...]
     inputs: Mapping[str, str]
     outputs: tuple[str, ...]
+    unread: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -68,6 +70,9 @@ def stage_key(stage: Stage, environment: str, settings: Mapping[str, Any], upstr
         32 hexadecimal digits.
     """
     read = {group: settings.get(group) for group in sorted(stage.groups)}
+    for group, names in stage.unread.items():
+        if group in read:
+            read[group] = {name: value for name, value in settings[group].items() if name not in names}
     return fingerprint({}, (environment, stage.name, json.dumps(read, sort_keys=True), *upstream))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from fedexperts.storage.files import written_whole
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fedexperts.experiments.runner import Failure
 
 FILE = "points.json"
-RESULT = "client_metrics"
-"""The data set that a point of an experiment is for."""
+METRICS, GATES, FRONTIER = "client_metrics", "gate_weights", "frontier"
+"""The data sets that a report is made of; a point of an experiment is for the first."""
 
 Standing = Literal["finished", "failed", "to do"]
 
@@ -31,7 +31,7 @@ class Entry:
         label: The point in words.
         state: Whether it is finished, was tried and failed, or is to do.
         manifest: The manifest of the run that finished it.
-        metrics: Its ``client_metrics``.
+        results: By name of a data set, the file of what it found.
         reason: Why it failed.
         log: What the run that failed said.
     """
@@ -39,7 +39,7 @@ class Entry:
     label: str
     state: Standing = "to do"
     manifest: str = ""
-    metrics: str = ""
+    results: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     log: str = ""
 
@@ -53,7 +53,7 @@ def read_state(root: Path, folder: Path) -> dict[str, Entry]:
     return {
         key: entry
         for key, entry in noted.items()
-        if entry.state != "finished" or (root / entry.metrics).is_file()
+        if entry.state != "finished" or all((root / file).is_file() for file in entry.results.values())
     }
 
 
@@ -84,8 +84,8 @@ def stand(
         found = next((result for result in made if result), None)
         old = before.get(point.key, Entry(label))
         if found:
-            metrics = _named_from(root, found.files[RESULT])
-            entries[point.key] = Entry(label, "finished", _named_from(root, found.manifest), metrics)
+            files = {name: _named_from(root, file) for name, file in found.files.items()}
+            entries[point.key] = Entry(label, "finished", _named_from(root, found.manifest), files)
         elif point.key in failed and old.state != "finished":
             failure = failed[point.key]
             log = _named_from(root, failure.log) if failure.log else ""

@@ -1,0 +1,91 @@
+"""The frontiers of all points: how much global accuracy each method keeps for local accuracy given up.
+
+Curves of different points are compared at equal losses of local accuracy, each against its own specialists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fedexperts.evaluation.frontier import (
+    AREA,
+    LOSSES,
+    global_at,
+    mean_curves,
+    specialist_accuracy,
+)
+from fedexperts.experiments.seeds import over_seeds
+from fedexperts.experiments.summary import axes_of
+
+REFERENCE = "constant"
+"""The method that the others' areas are compared with: a gate should beat one weight for all inputs."""
+
+
+def frontier_by_seed(frontier: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Read every point's curves at the same losses of local accuracy.
+
+    Args:
+        frontier: The long table of ``frontier``; see :func:`fedexperts.experiments.long_table.long_table`.
+        results: The long table of ``client_metrics``.
+
+    Returns:
+        A row per setting, ``seed``, ``method``, ``calibrated`` and ``local_drop``, how much lower the mean
+        local accuracy may be than the specialists', from 0.005 to 0.1; ``global_accuracy`` is a share, NaN
+        where the method does not keep that much.
+    """
+    axes = [*axes_of(results), "seed"]
+    specialists = {values: specialist_accuracy(rows) for values, rows in results.groupby(axes, dropna=False)}
+    rows: list[dict[str, Any]] = []
+    for values, points in frontier.groupby(axes, dropna=False, sort=False):
+        where = dict(zip(axes, values, strict=True))
+        for (method, calibrated), curve in mean_curves(points).groupby(["method", "calibrated"]):
+            about = {**where, "method": method, "calibrated": calibrated}
+            rows += [
+                {**about, "local_drop": loss, "global_accuracy": global_at(curve, specialists[values] - loss)}
+                for loss in AREA
+            ]
+    return pd.DataFrame(rows, columns=[*axes, "method", "calibrated", "local_drop", "global_accuracy"])
+
+
+def summarise_frontier(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Sum the frontiers up over seeds.
+
+    Args:
+        by_seed: As :func:`frontier_by_seed` returns it.
+        confidence: Of the intervals; see :func:`fedexperts.experiments.seeds.over_seeds`.
+
+    Returns:
+        A row per setting, ``method`` and ``calibrated``: ``n_seeds``; ``loss_<points>``, the mean global
+        accuracy at that loss; ``auf``, the area under the frontier, which is its mean over all losses; and
+        ``gain``, by how much that exceeds the area of the uncalibrated :data:`REFERENCE` on the same seeds.
+        NaN where a method does not get there with every seed.
+    """
+    axes = axes_of(by_seed)
+    rows: list[dict[str, Any]] = []
+    for values, points in by_seed.groupby(axes, dropna=False, sort=False):
+        where = dict(zip(axes, values, strict=True))
+        # [method and calibrated, (seed, loss)]: complete, since every point is read at all losses
+        tables = {
+            key: rows_.pivot(index="seed", columns="local_drop", values="global_accuracy").to_numpy()  # noqa: PD010
+            for key, rows_ in points.groupby(["method", "calibrated"], sort=False)
+        }
+        areas = {key: table.mean(axis=1) for key, table in tables.items()}
+        reference = areas.get((REFERENCE, False))
+        for (method, calibrated), table in tables.items():
+            row = {**where, "method": method, "calibrated": calibrated, "n_seeds": len(table)}
+            at = {f"loss_{100 * loss:g}": table[:, _place(loss)].mean() for loss in LOSSES}
+            area = areas[method, calibrated]
+            estimates = {"auf": over_seeds(area, confidence)}
+            if reference is not None and len(reference) == len(area):
+                estimates["gain"] = over_seeds(area - reference, confidence)
+            for name, estimate in estimates.items():
+                at |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            rows.append(row | at)
+    return pd.DataFrame(rows)
+
+
+def _place(loss: float) -> int:
+    return int(np.argmin(np.abs(np.asarray(AREA) - loss)))

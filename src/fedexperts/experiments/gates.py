@@ -1,0 +1,57 @@
+"""What the trained gates of all points do: where they trust the specialist, and what that gains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fedexperts.evaluation.display import ALL
+from fedexperts.experiments.seeds import over_seeds
+from fedexperts.experiments.summary import axes_of
+
+WHERE = ["test_set", "class_group"]
+MEASURES = ("mean_weight", "gain")
+
+
+def gates_by_seed(gates: pd.DataFrame) -> pd.DataFrame:
+    """Average the gates of every point over its clients' test examples.
+
+    Args:
+        gates: The long table (:func:`fedexperts.experiments.long_table.long_table`) of what
+            :func:`fedexperts.personalization.gates.measure_gate` found.
+
+    Returns:
+        A row per setting, ``seed``, ``test_set`` and ``class_group`` (``all``, ``majority`` or ``minority``):
+        ``mean_weight`` and ``gain`` (nats).
+    """
+    keys = [*axes_of(gates), "seed", *WHERE]
+    rows: list[dict[str, Any]] = []
+    both = pd.concat([gates.assign(class_group=ALL), gates])
+    for values, part in both.groupby(keys, dropna=False, sort=False):
+        means = {measure: np.average(part[measure], weights=part["n"]) for measure in MEASURES}
+        rows.append(dict(zip(keys, values, strict=True)) | means)
+    return pd.DataFrame(rows)
+
+
+def summarise_gates(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Average over seeds.
+
+    Args:
+        by_seed: As :func:`gates_by_seed` returns it.
+        confidence: Of the intervals; see :func:`fedexperts.experiments.seeds.over_seeds`.
+
+    Returns:
+        A row per setting, ``test_set`` and ``class_group``: ``n_seeds``, and both measures with the bounds
+        ``_low`` and ``_high``.
+    """
+    keys = [*axes_of(by_seed), *WHERE]
+    rows: list[dict[str, Any]] = []
+    for values, part in by_seed.groupby(keys, dropna=False, sort=False):
+        row = dict(zip(keys, values, strict=True)) | {"n_seeds": len(part)}
+        for measure in MEASURES:
+            estimate = over_seeds(part[measure], confidence)
+            row |= {measure: estimate.value, f"{measure}_low": estimate.low, f"{measure}_high": estimate.high}
+        rows.append(row)
+    return pd.DataFrame(rows)

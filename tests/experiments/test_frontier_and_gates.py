@@ -1,0 +1,125 @@
+"""What experiments say of dials and gates, from made-up points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t
+
+from fedexperts.experiments import charts
+from fedexperts.experiments.frontier import frontier_by_seed, summarise_frontier
+from fedexperts.experiments.gates import gates_by_seed, summarise_gates
+from fedexperts.experiments.page import as_page
+from fedexperts.experiments.picture import as_picture
+from fedexperts.experiments.seeds import over_seeds
+
+P = "partition.majority_fraction"
+
+
+def point(seed, rows, p=0.8):
+    first = {"point": "a", "environment": "cifar10", P: p, "seed": seed}
+    return pd.DataFrame([{**first, **row} for row in rows])
+
+
+def specialists(seed, local):
+    on = {"local": local, "global": 0.2}
+    return point(
+        seed,
+        [
+            {"client_id": 0, "method": "finetuned", "calibrated": False, "test_set": test, "accuracy": value}
+            for test, value in on.items()
+        ],
+    )
+
+
+def curve(seed, method, places, *, calibrated=False):
+    rows = []
+    for dial, (local, common) in enumerate(places):
+        about = {"client_id": 0, "opted_out": False, "method": method, "calibrated": calibrated}
+        rows += [
+            {**about, "dial": float(dial), "test_set": "local", "accuracy": local},
+            {**about, "dial": float(dial), "test_set": "global", "accuracy": common},
+        ]
+    return point(seed, rows)
+
+
+@pytest.fixture
+def by_seed():
+    # A straight line from (local 0.8, global 0.2) to (0.6, 0.6): two points of one for a point of the other.
+    line = [(0.8, 0.2), (0.6, 0.6)]
+    better = [(0.8, 0.3), (0.6, 0.7)]
+    moved = pd.concat([
+        curve(0, "constant", line),
+        curve(1, "constant", [(0.7, 0.2), (0.5, 0.6)]),
+        curve(0, "density_ratio", better, calibrated=True),
+        curve(1, "density_ratio", [(0.7, 0.4), (0.5, 0.8)], calibrated=True),
+        curve(0, "prior_shift", [(0.75, 0.5)]),
+        curve(1, "prior_shift", [(0.7, 0.5)]),
+    ])  # fmt: skip
+    return frontier_by_seed(moved, pd.concat([specialists(0, 0.8), specialists(1, 0.7)]))
+
+
+def test_every_seed_is_compared_with_its_own_specialists(by_seed):
+    constant = by_seed[by_seed["method"] == "constant"].set_index(["seed", "local_drop"])["global_accuracy"]
+    for seed in (0, 1):
+        assert constant[seed].to_numpy() == pytest.approx(0.2 + 2 * constant[seed].index.to_numpy())
+    shifted = by_seed[(by_seed["method"] == "prior_shift") & (by_seed["seed"] == 0)]
+    reached = shifted.set_index("local_drop")["global_accuracy"]
+    assert reached[reached.index < 0.0499].isna().all()
+    assert (reached[reached.index > 0.0501] == 0.5).all()
+
+
+def test_areas_are_means_over_losses_and_gains_are_paired_by_seed(by_seed):
+    areas = summarise_frontier(by_seed, 0.95).set_index(["method", "calibrated"])
+    plain, ratio = areas.loc[("constant", False)], areas.loc[("density_ratio", True)]
+    assert plain["auf"] == pytest.approx(0.2 + 2 * 0.0525)
+    assert plain["loss_3"] == pytest.approx(0.26)
+    assert [plain["gain"], plain["gain_low"], plain["gain_high"]] == [0.0, 0.0, 0.0]
+    # Its areas are 0.1 and 0.2 above the constant weight's.
+    margin = t.ppf(0.975, 1) * 0.05
+    assert ratio["gain"] == pytest.approx(0.15)
+    assert [ratio["gain_low"], ratio["gain_high"]] == pytest.approx([0.15 - margin, 0.15 + margin])
+    assert ratio["n_seeds"] == 2
+    assert np.isnan(areas.loc[("prior_shift", False), "auf"])
+
+
+def test_without_the_reference_there_are_areas_and_no_gains(by_seed):
+    areas = summarise_frontier(by_seed[by_seed["method"] != "constant"], 0.95)
+    assert "auf" in areas
+    assert "gain" not in areas
+
+
+def test_curves_of_dials_are_bare_lines_dashed_where_calibrated(by_seed):
+    chart = charts.frontier(by_seed)
+    assert [panel.title for panel in chart.panels] == ["CIFAR-10, p = 0.8"]
+    curves = {curve.look.label: curve for curve in chart.panels[0].curves}
+    assert set(curves) == {"Constant", "Density ratio, calibrated", "Prior shift"}
+    assert min(curves["Prior shift"].x) == pytest.approx(0.05)
+    traces = {trace.name: trace for trace in as_page(chart).data}
+    assert {trace.mode for trace in traces.values()} == {"lines"}
+    assert traces["Density ratio, calibrated"].line.dash == "dash"
+    assert traces["Constant"].line.dash == "solid"
+    lines = as_picture(chart).axes[0].lines
+    assert [line.get_linestyle() for line in lines].count("--") == 1
+    assert not as_picture(chart).axes[0].texts
+
+
+def test_gates_are_weighed_by_examples_and_then_by_seed():
+    def gate(seed, test_set, group, n, weight):
+        row = {"client_id": 0, "opted_out": False, "test_set": test_set, "class_group": group}
+        return point(seed, [{**row, "n": n, "mean_weight": weight, "gain": 0.01}])
+
+    gates = pd.concat([
+        gate(0, "local", "majority", 30, 0.8), gate(0, "local", "minority", 10, 0.4),
+        gate(1, "local", "majority", 30, 0.6), gate(1, "local", "minority", 10, 0.2),
+    ])  # fmt: skip
+    found = summarise_gates(gates_by_seed(gates), 0.95).set_index("class_group")
+    assert found["mean_weight"].to_dict() == pytest.approx({"majority": 0.7, "minority": 0.3, "all": 0.6})
+    assert found.loc["all", "mean_weight_low"] == pytest.approx(0.6 - t.ppf(0.975, 1) * 0.1)
+    assert found["gain"].tolist() == pytest.approx([0.01] * 3)
+
+
+def test_one_seed_has_a_mean_and_no_interval():
+    assert over_seeds([0.5], 0.95).value == 0.5
+    assert np.isnan([over_seeds([0.5], 0.95).low, over_seeds([0.5], 0.95).high]).all()
