@@ -30,10 +30,15 @@ def filled(document: str) -> str:
         results = RESULTS / f"{name}.json"
         found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else None
         text = MISSING if found is None else f"{_circumstances(found)}\n\n{_table(found['rows'], columns)}"
-        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-        document = pattern.sub(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)
+        document = put(text, name, document)
     return document
+
+
+def put(text: str, name: str, document: str) -> str:
+    """Write a text between the marks of a name in a document, in place of what is there."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+    return pattern.sub(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)
 
 
 def _circumstances(found: Mapping[str, Any]) -> str:

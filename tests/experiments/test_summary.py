@@ -12,12 +12,9 @@ from fedexperts.experiments.long_table import long_table
 from fedexperts.experiments.plan import Point
 from fedexperts.experiments.published import add_published, published
 from fedexperts.experiments.resampling import Resamples
-from fedexperts.experiments.specification import Experiment
 from fedexperts.experiments.summary import summarise_points
 
-EXPERIMENT = Experiment.model_validate(
-    {"title": "t", "seeds": [0], "resamples": 200, "sweeps": [{"environments": ["test"]}]}
-)
+HOW = (200, 0.95)  # resamples, confidence
 
 
 def metrics(accuracies, opted_out=(), **extra):
@@ -56,7 +53,7 @@ TWO_SEEDS = pd.concat(
 
 
 def test_a_summary_computed_by_hand():
-    summary, differences = summarise_points(TWO_SEEDS, EXPERIMENT)
+    summary, differences = summarise_points(TWO_SEEDS, *HOW)
     rows = summary.set_index("method")
     assert rows["n_seeds"].tolist() == [2, 2]
     assert rows["n_clients"].tolist() == [4, 4]
@@ -81,7 +78,7 @@ def test_differences_are_paired():
     scores = {"fedavg": [(0.1, 0.9), (0.6, 0.2), (0.3, 0.5)]}
     scores["mixture"] = [(local + 0.125, common + 0.0625) for local, common in scores["fedavg"]]
     table = pd.concat([along(metrics(scores), seed=0), along(metrics(scores), seed=1)])
-    pair = summarise_points(table, EXPERIMENT)[1].iloc[0]
+    pair = summarise_points(table, *HOW)[1].iloc[0]
     assert pair["local_accuracy_low"] == pytest.approx(0.125)
     assert pair["local_accuracy_high"] == pytest.approx(0.125)
     assert pair["global_accuracy_high"] == pytest.approx(0.0625)
@@ -94,7 +91,7 @@ def test_settings_are_kept_apart_and_seeds_are_not():
     )
     columns = ["point", "environment", "partition.alpha", "seed"]
     table = table[[*columns, *(name for name in table.columns if name not in columns)]]
-    summary, _ = summarise_points(table, EXPERIMENT)
+    summary, _ = summarise_points(table, *HOW)
     assert summary[["partition.alpha", "method"]].to_numpy().tolist() == [
         [0.1, "fedavg"],
         [0.1, "mixture"],
@@ -106,7 +103,7 @@ def test_settings_are_kept_apart_and_seeds_are_not():
 
 def test_opted_out_clients_are_summed_up_apart():
     table = along(metrics({"fedavg": [(0.5, 0.5), (0.9, 0.5)]}, opted_out=(1,)))
-    summary, _ = summarise_points(table, EXPERIMENT)
+    summary, _ = summarise_points(table, *HOW)
     assert dict(zip(summary["clients"], summary["local_accuracy"], strict=True)) == pytest.approx(
         {"all": 0.7, "opted_in": 0.5, "opted_out": 0.9}
     )
@@ -115,7 +112,7 @@ def test_opted_out_clients_are_summed_up_apart():
 def test_a_calibrated_method_is_one_more_method_and_compared_with_all_others():
     plain = metrics({"fedavg": [(0.5, 0.5)], "mixture": [(0.6, 0.4)]}, calibrated=False)
     calibrated = metrics({"mixture": [(0.8, 0.3)]}, calibrated=True)
-    summary, differences = summarise_points(along(pd.concat([plain, calibrated])), EXPERIMENT)
+    summary, differences = summarise_points(along(pd.concat([plain, calibrated])), *HOW)
     assert summary["method"].tolist() == ["fedavg", "mixture", "mixture+calibrated"]
     gains = differences.set_index(["method", "reference"])["local_accuracy"]
     assert gains["mixture+calibrated", "mixture"] == pytest.approx(0.2)
@@ -124,7 +121,7 @@ def test_a_calibrated_method_is_one_more_method_and_compared_with_all_others():
 def test_a_client_without_a_local_test_is_left_out_of_all():
     table = metrics({"fedavg": [(0.5, 0.5), (0.0, 0.9)]})
     table = table[~((table["client_id"] == 1) & (table["test_set"] == "local"))]
-    summary, _ = summarise_points(along(table), EXPERIMENT)
+    summary, _ = summarise_points(along(table), *HOW)
     assert summary.loc[0, ["n_clients", "global_accuracy", "global_loss"]].tolist() == [1, 0.5, 1.0]
 
 
@@ -220,6 +217,13 @@ def summary_of(environment, **axes):
 def test_a_published_value_stands_only_beside_the_same_settings(axes, value):
     (found,) = add_published(summary_of("cifar10", **axes), "global_accuracy")["published"]
     assert (None if np.isnan(found) else found) == value
+
+
+def test_a_copy_of_a_data_set_stands_beside_the_published_values_of_the_original():
+    (found,) = add_published(
+        summary_of("cifar10_jpg", **{"partition.majority_fraction": 0.6}), "global_accuracy"
+    ).to_dict("records")
+    assert (found["environment"], found["published"]) == ("cifar10_jpg", 0.2637)
 
 
 def test_the_paper_says_nothing_about_other_data():

@@ -23,7 +23,9 @@ from fedexperts.pipelines.data_ingestion.nodes import count_classes, read_exampl
 
 CONF = Path(__file__).parents[2] / "conf"
 TEXT_ENVIRONMENTS = ["ag_news", "texts"]
-ENVIRONMENTS = ["cifar10", "cifar100", "fashion_mnist", "mnist", "images", *TEXT_ENVIRONMENTS]
+ENVIRONMENTS = [
+    "cifar10", "cifar10_jpg", "cifar100", "fashion_mnist", "mnist", "images", *TEXT_ENVIRONMENTS,
+]  # fmt: skip
 
 
 def config(env, runtime_params=None):
@@ -84,6 +86,11 @@ def test_every_environment_names_its_own_source_and_files(env):
     assert loader["catalog"]["raw_data"]["metadata"] == {"kedro-viz": {"layer": "raw"}}
     assert f"/{env}/" in loader["catalog"]["examples"]["filepath"]
     assert data_settings(env).preprocessing == ("vocabulary" if env in TEXT_ENVIRONMENTS else "standardize")
+
+
+def test_the_paper_has_the_same_settings_for_all_its_images():
+    settings = [config(env)["parameters"] for env in ("cifar10", "cifar10_jpg", "fashion_mnist")]
+    assert settings[0] == settings[1] == settings[2]
 
 
 @pytest.mark.parametrize("env", [None, *ENVIRONMENTS])

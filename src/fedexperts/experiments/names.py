@@ -7,6 +7,7 @@ import math
 ENVIRONMENTS = {
     "base": "Digits",
     "cifar10": "CIFAR-10",
+    "cifar10_jpg": "CIFAR-10 (JPEG)",
     "cifar100": "CIFAR-100",
     "fashion_mnist": "Fashion-MNIST",
     "mnist": "MNIST",

@@ -74,12 +74,14 @@ def _cell(row: Mapping[Hashable, Any], measure: str) -> str:
 
 def as_markdown(tables: list[TextTable]) -> str:
     """Write tables in Markdown, one below the other."""
-    parts = [NOTE]
-    for table in tables:
-        rule = ["---"] * table.settings + ["---:"] * (len(table.head) - table.settings)
-        lines = [_bar(table.head), _bar(rule), *(_bar(row) for row in table.rows)]
-        parts.append(f"## {table.title}\n\n" + "\n".join(lines))
+    parts = [NOTE, *(f"## {table.title}\n\n{as_bars(table)}" for table in tables)]
     return "\n\n".join(parts) + "\n"
+
+
+def as_bars(table: TextTable) -> str:
+    """Write one table in Markdown, without its title."""
+    rule = ["---"] * table.settings + ["---:"] * (len(table.head) - table.settings)
+    return "\n".join([_bar(table.head), _bar(rule), *(_bar(row) for row in table.rows)])
 
 
 def _bar(cells: tuple[str, ...] | list[str]) -> str:

@@ -12,6 +12,8 @@ from importlib.resources import files
 import pandas as pd
 
 SETTINGS = ("partition.majority_fraction", "partition.alpha", "partition.opt_out")
+COPIES = {"cifar10_jpg": "cifar10"}
+"""Environments whose data are a copy of a published data set, close to it and not equal."""
 DEFAULTS = {"partition.opt_out": 0.0}
 """What the paper has where it does not vary a setting; none where a value then does not depend on it."""
 
@@ -29,7 +31,8 @@ def add_published(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Put the published value of a measure beside ours, as the column ``published``; NaN where there is none.
 
     A published value belongs to a row if they agree on environment, method and each of :data:`SETTINGS`; a
-    setting that the experiment does not vary is taken to be as the paper has it.
+    setting that the experiment does not vary is taken to be as the paper has it, and a copy of a data set
+    counts as the data set.
     """
     known = published()
     known = known[known["measure"] == measure]
@@ -38,6 +41,8 @@ def add_published(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
             as_usual = known[name] == DEFAULTS[name] if name in DEFAULTS else known[name].isna()
             known = known[as_usual]
     varied = [name for name in SETTINGS if name in summary]
-    keys = ["environment", *varied, "method"]
-    values = known[[*keys, "value"]].rename(columns={"value": "published"})
-    return summary.astype(dict.fromkeys(varied, float)).merge(values, on=keys, how="left")
+    keys = ["original", *varied, "method"]
+    values = known.rename(columns={"environment": "original", "value": "published"})[[*keys, "published"]]
+    ours = summary.astype(dict.fromkeys(varied, float))
+    ours = ours.assign(original=ours["environment"].replace(COPIES))
+    return ours.merge(values, on=keys, how="left").drop(columns="original")

@@ -71,7 +71,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     table = _gather(points, results, METRICS)
     table.to_parquet(folder / "results.parquet", index=False)
-    summary, differences = summarise_points(table, experiment)
+    summary, differences = summarise_points(table, experiment.resamples, experiment.confidence)
     tables = {"results": table, "summary": summary, "differences": differences}
     gates, moved = _gather(points, results, GATES), _gather(points, results, FRONTIER)
     if len(gates):

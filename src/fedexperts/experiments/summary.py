@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fedexperts.evaluation.statistics import Floats
-    from fedexperts.experiments.specification import Experiment
 
 MEASURES = ("accuracy", "loss", "ece")
 TESTS = ("local", "global")
@@ -38,12 +37,15 @@ def axes_of(table: pd.DataFrame) -> list[str]:
     return [name for name in columns[:last] if name != "point"]
 
 
-def summarise_points(table: pd.DataFrame, experiment: Experiment) -> tuple[pd.DataFrame, pd.DataFrame]:
+def summarise_points(
+    table: pd.DataFrame, resamples: int, confidence: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sum up the long table.
 
     Args:
         table: As :func:`fedexperts.experiments.long_table.long_table` returns it.
-        experiment: Its resamples and confidence count.
+        resamples: Bootstrap resamples.
+        confidence: Of the intervals, in (0, 1).
 
     Returns:
         Two tables, with ``environment``, the settings in which points differ, ``clients`` (the group of
@@ -68,10 +70,10 @@ def summarise_points(table: pd.DataFrame, experiment: Experiment) -> tuple[pd.Da
         for group, members in _groups(rows):
             methods, scores = _line_up(members)
             counts = [of_seed.shape[1] for of_seed in scores["local_accuracy"]]
-            resamples = Resamples.of(counts, experiment.resamples, experiment.confidence)
+            drawn = Resamples.of(counts, resamples, confidence)
             about = {**where, "clients": group, "n_seeds": len(counts), "n_clients": sum(counts)}
-            summaries += [{**about, **row} for row in _summarise(methods, scores, resamples)]
-            differences += [{**about, **row} for row in _compare(methods, scores, resamples)]
+            summaries += [{**about, **row} for row in _summarise(methods, scores, drawn)]
+            differences += [{**about, **row} for row in _compare(methods, scores, drawn)]
     return pd.DataFrame(summaries), pd.DataFrame(differences)
 
 

@@ -1,0 +1,281 @@
+"""The results of the paper's experiments: ``python -m benchmarks.reproduction [EXPERIMENT ...]``.
+
+Takes the reports of experiments (``kedro experiment report EXPERIMENT``) into the files of docs/results,
+beside what is there from other experiments and machines, and writes the tables of docs/results.md and its
+figures anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmarks.measuring import ROOT
+from benchmarks.tables import put
+from fedexperts.evaluation.display import ALL, CALIBRATED, looks, percent, percent_interval, predictors
+from fedexperts.experiments import charts
+from fedexperts.experiments.charts import ALPHA, P, Q
+from fedexperts.experiments.frontier import REFERENCE, summarise_frontier
+from fedexperts.experiments.gates import summarise_gates
+from fedexperts.experiments.names import name_of, value_of
+from fedexperts.experiments.paper_tables import TextTable, as_bars, table1
+from fedexperts.experiments.picture import as_picture
+from fedexperts.experiments.report import CHARTS
+from fedexperts.experiments.specification import read_experiment
+from fedexperts.experiments.summary import axes_of, summarise_points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+REPORTS = ROOT / "data" / "09_experiments"
+RESULTS = ROOT / "docs" / "results"
+DOCUMENT = ROOT / "docs" / "results.md"
+EXPERIMENTS = ROOT / "conf" / "experiments"
+
+AXES = {P: "p", ALPHA: "alpha", Q: "q"}
+KEYS = {
+    "clients": ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
+    "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
+    "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
+}
+VALUES = {
+    "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
+    "frontier": ["global_accuracy"],
+    "gates": ["mean_weight", "gain"],
+}
+FILES = {"clients": "clients.csv.gz", "frontier": "frontier.csv", "gates": "gates.csv"}
+DIGITS = 5
+
+PAPERS_METHODS = ("fedavg", "local", "finetuned", "mixture")
+COMPARED = (
+    ("mixture", "fedavg"),
+    ("mixture", "finetuned"),
+    ("average", "mixture"),
+    ("density_ratio", "mixture"),
+    (f"density_ratio{CALIBRATED}", "mixture"),
+    (f"fedavg{CALIBRATED}", "fedavg"),
+)
+GATE_PLACES = [("local", "all"), ("global", "all"), ("local", "majority"), ("local", "minority")]
+RESAMPLES, CONFIDENCE = 2000, 0.95
+
+
+@dataclass(frozen=True)
+class Results:
+    """What docs/results holds; each table has a row per combination of its :data:`KEYS`.
+
+    Attributes:
+        clients: How well each method does for each client; accuracies are shares.
+        frontier: Global accuracy in percent at losses of local accuracy in points.
+        gates: What the trained gates do.
+    """
+
+    clients: pd.DataFrame
+    frontier: pd.DataFrame
+    gates: pd.DataFrame
+
+
+def main() -> None:
+    """Take reports in, and write everything that follows from them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="an experiment with a report")
+    results = read_results(RESULTS)
+    for name in parser.parse_args().experiments:
+        results = merged(results, read_report(REPORTS / name))
+    write_results(results, RESULTS)
+    for name, chart in figures(results).items():
+        as_picture(chart).savefig(RESULTS / f"{name}.svg", metadata={"Date": None})
+    DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+def read_results(folder: Path) -> Results:
+    """Read the files of results; tables whose file is not there are empty."""
+    tables = {
+        name: pd.read_csv(folder / file) if (folder / file).exists() else pd.DataFrame(columns=KEYS[name])
+        for name, file in FILES.items()
+    }
+    return Results(**tables)
+
+
+def read_report(folder: Path) -> Results:
+    """Read an experiment's report, in the form of the files of results."""
+    found = {}
+    for name, file in (("clients", "results"), ("frontier", "frontier"), ("gates", "gates")):
+        table = pd.read_csv(folder / f"{file}.csv").assign(experiment=folder.name)
+        table = table.assign(**{axis: table.get(axis) for axis in AXES})
+        found[name] = table if name == "clients" else _by_setting(table)
+    for column in ("local_drop", "global_accuracy"):
+        found["frontier"][column] *= 100
+    return Results(
+        **{name: table[[*KEYS[name], *VALUES[name]]].round(DIGITS) for name, table in found.items()}
+    )
+
+
+def merged(old: Results, new: Results) -> Results:
+    """Put new results beside old ones; where both have the same, the new ones count."""
+    tables = {}
+    for name, keys in KEYS.items():
+        both = [table for table in (getattr(old, name), getattr(new, name)) if len(table)]
+        tables[name] = pd.concat(both).drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
+    return Results(**tables)
+
+
+def write_results(results: Results, folder: Path) -> None:
+    """Write the files of results, and the means by seed that follow from them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, file in FILES.items():
+        # Without the time of writing, the same content makes the same file.
+        packed: Any = {"method": "gzip", "mtime": 0} if file.endswith(".gz") else None
+        getattr(results, name).to_csv(folder / file, index=False, compression=packed)
+    means_by_seed(results.clients).to_csv(folder / "table1.csv", index=False)
+
+
+def means_by_seed(clients: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracies over clients, in percent."""
+    keys = ["dataset", "setting", "p", "method", "calibrated", "seed", "test_set"]
+    means = 100 * _by_setting(clients).groupby(keys, dropna=False, sort=False)["accuracy"].mean()
+    return means.round(3).reset_index()
+
+
+def _by_setting(table: pd.DataFrame) -> pd.DataFrame:
+    """Name data set, setting and p in three columns, whatever else the setting consists of."""
+    settings = [_setting(row) for row in table[["experiment", ALPHA, Q]].to_dict("records")]
+    return table.rename(columns={"environment": "dataset", P: "p"}).assign(setting=settings)
+
+
+def _setting(row: Mapping[Any, Any]) -> str:
+    kind = "tuned" if row["experiment"].endswith("_tuned") else "paper"
+    others = [f"{AXES[axis]} = {row[axis]:g}" for axis in (ALPHA, Q) if row[axis] == row[axis]]
+    return ", ".join([kind, *others])
+
+
+def filled(document: str, results: Results) -> str:
+    """The document with all tables between their marks."""
+    for name, table in tables(results):
+        document = put(as_bars(table), name, document)
+    return document
+
+
+def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
+    """All tables, by the names of their marks."""
+    for experiment, summary, differences in summaries(results.clients):
+        ours = summary["method"].isin(PAPERS_METHODS)
+        for kind, rows in (("paper", summary[ours]), ("beyond", summary[~ours])):
+            for test, table in zip(("global", "local"), table1(rows), strict=True):
+                yield f"{experiment}, {kind}, {test}", table
+        yield f"{experiment}, differences", difference_table(differences)
+    for dataset, moved in results.frontier.groupby("dataset", sort=False):
+        yield f"{dataset}, frontier", frontier_table(moved)
+    for dataset, gates in results.gates.groupby("dataset", sort=False):
+        yield f"{dataset}, gates", gate_table(gates)
+
+
+def summaries(clients: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Every experiment, with its summary and the differences between methods."""
+    for experiment, rows in clients.groupby("experiment", sort=False):
+        varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
+        summary, differences = summarise_points(varied, RESAMPLES, CONFIDENCE)
+        yield str(experiment), summary, differences
+
+
+def difference_table(differences: pd.DataFrame) -> TextTable:
+    """Write what one method has more than another, in points of accuracy."""
+    axes = axes_of(differences)
+    rows = []
+    for values, part in differences[differences["clients"] == ALL].groupby(axes, dropna=False, sort=False):
+        for method, reference in COMPARED:
+            texts = [_difference(part, method, reference, f"{test}_accuracy") for test in ("local", "global")]
+            rows.append((*_written(axes, values), _label(method), _label(reference), *texts))
+    names = [name_of(axis) for axis in axes]
+    return TextTable(
+        "Differences", (*names, "method", "against", "local", "global"), tuple(rows), len(axes) + 2
+    )
+
+
+def _difference(part: pd.DataFrame, method: str, reference: str, measure: str) -> str:
+    for names, sign in (((method, reference), 1), ((reference, method), -1)):
+        found = part[(part["method"] == names[0]) & (part["reference"] == names[1])]
+        if len(found):
+            value, *bounds = (sign * found.iloc[0][f"{measure}{end}"] for end in ("", "_low", "_high"))
+            return f"{_signed(value)} {percent_interval(min(bounds), max(bounds))}"
+    return ""
+
+
+def frontier_table(moved: pd.DataFrame) -> TextTable:
+    """Write the frontiers of one data set: global accuracy at losses of local accuracy, and the area."""
+    shares = moved.assign(
+        local_drop=moved["local_drop"] / 100, global_accuracy=moved["global_accuracy"] / 100
+    )
+    summary = summarise_frontier(shares, CONFIDENCE).dropna(subset=["auf"])
+    summary["method"] = predictors(summary)
+    shown = looks(summary["method"])
+    drops = [name for name in summary if name.startswith("loss_")]
+    rows = []
+    for values, part in summary.groupby(["setting", "p"], dropna=False, sort=False):
+        by_method = part.set_index("method").to_dict("index")
+        for method in (name for name in shown if name in by_method):
+            row = by_method[method]
+            gain = f"{_signed(row['gain'])} {percent_interval(row['gain_low'], row['gain_high'])}"
+            rows.append(
+                (
+                    *_written(["setting", "p"], values),
+                    _label(method),
+                    *(percent(row[drop]) for drop in drops),
+                    percent(row["auf"]),
+                    "" if method == REFERENCE else gain,
+                )
+            )
+    heads = [f"-{drop.removeprefix('loss_')}" for drop in drops]
+    return TextTable(
+        "Frontier", ("setting", "p", "method", *heads, "AUF", "against Constant"), tuple(rows), 3
+    )
+
+
+def gate_table(gates: pd.DataFrame) -> TextTable:
+    """Write what the trained gates of one data set do."""
+    summary = summarise_gates(gates, CONFIDENCE)
+    rows = []
+    for values, part in summary.groupby(["setting", "p"], dropna=False, sort=False):
+        cells = part.set_index(["test_set", "class_group"])
+        weights = [f"{cells['mean_weight'].get(place, float('nan')):.3f}" for place in GATE_PLACES]
+        gains = [f"{cells['gain'].get(place, float('nan')):+.3f}" for place in GATE_PLACES[:2]]
+        rows.append((*_written(["setting", "p"], values), *weights, *gains))
+    heads = ["own", "balanced", "own classes", "other classes", "gain, own", "gain, balanced"]
+    return TextTable("Gates", ("setting", "p", *heads), tuple(rows), 2)
+
+
+def figures(results: Results) -> dict[str, charts.Chart]:
+    """All figures, by their names: those that the experiments' files ask for."""
+    drawn = {}
+    for experiment, summary, _ in summaries(results.clients):
+        for name in read_experiment(EXPERIMENTS / f"{experiment}.yml").figures:
+            if name in CHARTS:
+                drawn[f"{experiment}_{name}"] = CHARTS[name](summary)
+    shares = results.frontier.assign(
+        local_drop=results.frontier["local_drop"] / 100,
+        global_accuracy=results.frontier["global_accuracy"] / 100,
+    )
+    for (dataset, setting), moved in shares.groupby(["dataset", "setting"], sort=False):
+        named = moved.drop(columns="setting").rename(columns={"dataset": "environment", "p": P})
+        kept = named.dropna(axis="columns", how="all")
+        drawn[f"{dataset}_{setting}_frontier".replace(" = ", "").replace(", ", "_")] = charts.frontier(kept)
+    return drawn
+
+
+def _written(axes: list[str], values: tuple[Any, ...]) -> list[str]:
+    return [value_of(axis, value) for axis, value in zip(axes, values, strict=True)]
+
+
+def _label(method: str) -> str:
+    return looks([method])[method].full_label
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+if __name__ == "__main__":
+    main()
