@@ -20,7 +20,7 @@ from fedexperts.experiments import charts
 from fedexperts.experiments.charts import ALPHA, P, Q
 from fedexperts.experiments.frontier import REFERENCE, summarise_frontier
 from fedexperts.experiments.gates import summarise_gates
-from fedexperts.experiments.names import name_of, value_of
+from fedexperts.experiments.names import name_of, setting_of, value_of
 from fedexperts.experiments.paper_tables import TextTable, as_bars, table1
 from fedexperts.experiments.picture import as_picture
 from fedexperts.experiments.report import CHARTS
@@ -105,7 +105,7 @@ def read_report(folder: Path) -> Results:
     found = {}
     for name, file in (("clients", "results"), ("frontier", "frontier"), ("gates", "gates")):
         table = pd.read_csv(folder / f"{file}.csv").assign(experiment=folder.name)
-        table = table.assign(**{axis: table.get(axis) for axis in AXES})
+        table = table.assign(**{axis: table.get(axis, float("nan")) for axis in AXES})
         found[name] = table if name == "clients" else _by_setting(table)
     for column in ("local_drop", "global_accuracy"):
         found["frontier"][column] *= 100
@@ -162,10 +162,10 @@ def filled(document: str, results: Results) -> str:
 def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     """All tables, by the names of their marks."""
     for experiment, summary, differences in summaries(results.clients):
-        ours = summary["method"].isin(PAPERS_METHODS)
-        for kind, rows in (("paper", summary[ours]), ("beyond", summary[~ours])):
-            for test, table in zip(("global", "local"), table1(rows), strict=True):
-                yield f"{experiment}, {kind}, {test}", table
+        papers = summary[summary["method"].isin(PAPERS_METHODS)]
+        for test, table in zip(("global", "local"), table1(papers), strict=True):
+            yield f"{experiment}, {test}", table
+        yield f"{experiment}, methods", method_table(summary)
         yield f"{experiment}, differences", difference_table(differences)
     for dataset, moved in results.frontier.groupby("dataset", sort=False):
         yield f"{dataset}, frontier", frontier_table(moved)
@@ -179,6 +179,30 @@ def summaries(clients: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.Dat
         varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
         summary, differences = summarise_points(varied, RESAMPLES, CONFIDENCE)
         yield str(experiment), summary, differences
+
+
+def method_table(summary: pd.DataFrame) -> TextTable:
+    """Write local and global accuracy of every method."""
+    summary = summary[summary["clients"] == ALL]
+    axes = axes_of(summary)
+    shown = looks(summary["method"])
+    columns = []
+    for values, part in summary.groupby(axes, dropna=False, sort=False):
+        by_method = part.set_index("method").to_dict("index")
+        cells = [_pair(by_method[name]) if name in by_method else "" for name in shown]
+        head = ", ".join(
+            setting_of(axis, value)
+            for axis, value in zip(axes, values, strict=True)
+            if axis != "environment" or len(axes) == 1
+        )
+        columns.append((head, *cells))
+    rows = zip(("method", *(look.full_label for look in shown.values())), *columns, strict=True)
+    head, *body = [tuple(row) for row in rows]
+    return TextTable("Methods", head, tuple(body), 1)
+
+
+def _pair(row: Mapping[Any, Any]) -> str:
+    return f"{percent(row['local_accuracy'])} / {percent(row['global_accuracy'])}"
 
 
 def difference_table(differences: pd.DataFrame) -> TextTable:
@@ -206,10 +230,7 @@ def _difference(part: pd.DataFrame, method: str, reference: str, measure: str) -
 
 def frontier_table(moved: pd.DataFrame) -> TextTable:
     """Write the frontiers of one data set: global accuracy at losses of local accuracy, and the area."""
-    shares = moved.assign(
-        local_drop=moved["local_drop"] / 100, global_accuracy=moved["global_accuracy"] / 100
-    )
-    summary = summarise_frontier(shares, CONFIDENCE).dropna(subset=["auf"])
+    summary = summarise_frontier(_in_shares(moved), CONFIDENCE).dropna(subset=["auf"])
     summary["method"] = predictors(summary)
     shown = looks(summary["method"])
     drops = [name for name in summary if name.startswith("loss_")]
@@ -254,15 +275,21 @@ def figures(results: Results) -> dict[str, charts.Chart]:
         for name in read_experiment(EXPERIMENTS / f"{experiment}.yml").figures:
             if name in CHARTS:
                 drawn[f"{experiment}_{name}"] = CHARTS[name](summary)
-    shares = results.frontier.assign(
-        local_drop=results.frontier["local_drop"] / 100,
-        global_accuracy=results.frontier["global_accuracy"] / 100,
-    )
-    for (dataset, setting), moved in shares.groupby(["dataset", "setting"], sort=False):
-        named = moved.drop(columns="setting").rename(columns={"dataset": "environment", "p": P})
-        kept = named.dropna(axis="columns", how="all")
-        drawn[f"{dataset}_{setting}_frontier".replace(" = ", "").replace(", ", "_")] = charts.frontier(kept)
+    for dataset, moved in results.frontier.groupby("dataset", sort=False):
+        for kind in ("paper", "tuned"):
+            rows = moved[moved["setting"] == kind].drop(columns="setting")
+            if len(rows):
+                named = _in_shares(rows).rename(columns={"dataset": "environment", "p": P})
+                drawn[f"{dataset}_{kind}_frontier"] = charts.frontier(named)
     return drawn
+
+
+def _in_shares(moved: pd.DataFrame) -> pd.DataFrame:
+    """The frontier as the report has it: shares, and all that says where a row belongs before the seed."""
+    method = ["method", "calibrated", "local_drop", "global_accuracy"]
+    first = [name for name in moved if name not in {*method, "seed"}]
+    shares = {name: moved[name] / 100 for name in ("local_drop", "global_accuracy")}
+    return moved.assign(**shares)[[*first, "seed", *method]]
 
 
 def _written(axes: list[str], values: tuple[Any, ...]) -> list[str]:

@@ -1,0 +1,126 @@
+"""The results in the documentation are those of the files beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import reproduction
+from benchmarks.reproduction import DOCUMENT, KEYS, RESULTS, VALUES
+from fedexperts.experiments.charts import ALPHA, P, Q
+from fedexperts.experiments.picture import as_picture
+
+
+@pytest.fixture(scope="module")
+def results():
+    return reproduction.read_results(RESULTS)
+
+
+def test_the_document_shows_the_files_of_results(results):
+    document = DOCUMENT.read_text(encoding="utf-8")
+    marks = [name for name, _ in reproduction.tables(results)]
+    missing = [name for name in marks if f"<!-- {name} -->\n" not in document]
+    assert not missing
+    assert reproduction.filled(document, results) == document, "run python -m benchmarks.reproduction"
+
+
+def test_means_by_seed_follow_from_the_clients(results):
+    stored = pd.read_csv(RESULTS / "table1.csv")
+    pd.testing.assert_frame_equal(stored, reproduction.means_by_seed(results.clients))
+    assert list(stored) == ["dataset", "setting", "p", "method", "calibrated", "seed", "test_set", "accuracy"]
+    assert stored["accuracy"].between(0, 100).all()
+
+
+def test_every_figure_of_the_documentation_is_drawn_from_the_files(results):
+    document = DOCUMENT.read_text(encoding="utf-8")
+    for name, chart in reproduction.figures(results).items():
+        assert f"(results/{name}.svg)" in document
+        assert (RESULTS / f"{name}.svg").exists()
+        drawn = as_picture(chart)
+        assert len([axes for axes in drawn.axes if axes.get_visible()]) == len(chart.panels)
+
+
+def report(folder, name, accuracy, seeds=(0,), **axes):
+    """A report as `kedro experiment report` writes it, of one client."""
+    where = {"environment": "digits", **axes}
+    (folder / name).mkdir(parents=True)
+    tables = {"results": [], "frontier": [], "gates": []}
+    for seed in seeds:
+        about = {**where, "seed": seed}
+        for test in ("local", "global"):
+            score = {
+                "n": 10,
+                "accuracy": accuracy,
+                "loss": 0.1,
+                "ece": 0.1,
+                "opted_out": False,
+                "unseen": False,
+            }
+            method = {"method": "fedavg", "calibrated": False, "test_set": test}
+            tables["results"].append({"point": "x", **about, "client_id": 3, **method, **score})
+        moved = {"method": "constant", "calibrated": True, "local_drop": 0.03, "global_accuracy": accuracy}
+        tables["frontier"].append({**about, **moved})
+        weight = {"test_set": "local", "class_group": "all", "mean_weight": 0.5, "gain": 0.0}
+        tables["gates"].append({**about, **weight})
+    for table, rows in tables.items():
+        pd.DataFrame(rows).to_csv(folder / name / f"{table}.csv", index=False)
+    return reproduction.read_report(folder / name)
+
+
+def test_reports_of_several_machines_are_put_together(tmp_path):
+    first = report(tmp_path / "a", "results_x", 0.5, seeds=(0, 1), **{P: 0.3})
+    second = report(tmp_path / "b", "results_x", 0.7, seeds=(1, 2), **{P: 0.3})
+    both = reproduction.merged(first, second)
+    assert both.clients.groupby("seed")["accuracy"].mean().to_dict() == {0: 0.5, 1: 0.7, 2: 0.7}
+    assert both.frontier.set_index("seed")["global_accuracy"].to_dict() == {0: 50.0, 1: 70.0, 2: 70.0}
+    assert both.frontier["local_drop"].tolist() == [3.0] * 3
+    reproduction.write_results(both, tmp_path / "results")
+    again = reproduction.read_results(tmp_path / "results")
+    for name in KEYS:
+        assert list(getattr(again, name)) == [*KEYS[name], *VALUES[name]]
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(both, name), check_dtype=False)
+    before = (tmp_path / "results" / "clients.csv.gz").read_bytes()
+    reproduction.write_results(again, tmp_path / "results")
+    assert (tmp_path / "results" / "clients.csv.gz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "setting"),
+    [
+        ("results_x", {P: 0.3}, "paper"),
+        ("results_x_tuned", {P: 0.3}, "tuned"),
+        ("results_x_dirichlet", {ALPHA: 0.05}, "paper, alpha = 0.05"),
+        ("results_x_opt_out", {P: 1.0, Q: 0.9}, "paper, q = 0.9"),
+    ],
+)
+def test_a_setting_is_named_by_its_experiment_and_all_but_p(name, axes, setting, tmp_path):
+    found = report(tmp_path, name, 0.5, **axes)
+    means = reproduction.means_by_seed(found.clients)
+    assert set(means["setting"]) == set(found.frontier["setting"]) == set(found.gates["setting"]) == {setting}
+    assert means["p"].fillna(-1).tolist() == [axes.get(P, -1)] * 2
+    assert means["accuracy"].tolist() == [50.0, 50.0]
+
+
+def test_a_difference_is_turned_where_the_summary_has_it_the_other_way():
+    row = {
+        "environment": "digits",
+        P: 0.3,
+        "clients": "all",
+        "method": "density_ratio",
+        "reference": "mixture",
+    }
+    values = {"local_accuracy": 0.02, "local_accuracy_low": 0.01, "local_accuracy_high": 0.05}
+    values |= {"global_accuracy": -0.02, "global_accuracy_low": -0.04, "global_accuracy_high": 0.01}
+    other = {**row, "method": "finetuned", "reference": "mixture"}
+    table = reproduction.difference_table(pd.DataFrame([{**row, **values}, {**other, **values}]))
+    cells = {cells[2:4]: cells[4:] for cells in table.rows}
+    assert cells["Density ratio", "Mixture"] == ("+2.0 [1.0, 5.0]", "-2.0 [-4.0, 1.0]")
+    assert cells["Mixture", "Fine-tuned"] == ("-2.0 [-5.0, -1.0]", "+2.0 [-1.0, 4.0]")
+
+
+def test_nothing_is_read_where_there_is_nothing(tmp_path):
+    empty = reproduction.read_results(tmp_path)
+    assert not any(len(getattr(empty, name)) for name in KEYS)
+    new = report(tmp_path, "results_x", 0.5, **{P: np.float64(0.3)})
+    assert len(reproduction.merged(empty, new).clients) == 2
