@@ -10,6 +10,7 @@ from scipy.stats import t
 from fedexperts.experiments import charts
 from fedexperts.experiments.frontier import frontier_by_seed, summarise_frontier
 from fedexperts.experiments.gates import gates_by_seed, summarise_gates
+from fedexperts.experiments.history import best_rounds
 from fedexperts.experiments.page import as_page
 from fedexperts.experiments.picture import as_picture
 from fedexperts.experiments.seeds import over_seeds
@@ -123,3 +124,18 @@ def test_gates_are_weighed_by_examples_and_then_by_seed():
 def test_one_seed_has_a_mean_and_no_interval():
     assert over_seeds([0.5], 0.95).value == 0.5
     assert np.isnan([over_seeds([0.5], 0.95).low, over_seeds([0.5], 0.95).high]).all()
+
+
+def test_the_round_that_was_kept_is_the_one_with_the_lowest_validation_loss():
+    def rounds(seed, losses):
+        rows = [
+            {"round": number, "validation_loss": loss, "validation_accuracy": number / 10}
+            for number, loss in enumerate(losses, start=1)
+        ]
+        return point(seed, rows)
+
+    history = pd.concat([rounds(0, [np.nan, 0.5, 0.4]), rounds(1, [0.3, np.nan, 0.6])], ignore_index=True)
+    found = best_rounds(history).set_index("seed")
+    assert found["round"].to_dict() == {0: 3, 1: 1}
+    assert found["validation_loss"].to_dict() == {0: 0.4, 1: 0.3}
+    assert found["validation_accuracy"].to_dict() == {0: 0.3, 1: 0.1}

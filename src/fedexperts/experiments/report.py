@@ -8,11 +8,12 @@ from fedexperts.errors import UserError
 from fedexperts.experiments import charts
 from fedexperts.experiments.frontier import frontier_by_seed, summarise_frontier
 from fedexperts.experiments.gates import gates_by_seed, summarise_gates
+from fedexperts.experiments.history import best_rounds
 from fedexperts.experiments.long_table import long_table
 from fedexperts.experiments.page import as_page
 from fedexperts.experiments.paper_tables import as_latex, as_markdown, table1
 from fedexperts.experiments.picture import as_picture
-from fedexperts.experiments.state import FRONTIER, GATES, METRICS
+from fedexperts.experiments.state import FRONTIER, GATES, HISTORY, METRICS
 from fedexperts.experiments.summary import summarise_points
 from fedexperts.registry import check_known
 
@@ -80,6 +81,8 @@ def write_report(
     if len(moved):
         tables["frontier"] = frontier_by_seed(moved, table)
         tables["frontier_summary"] = summarise_frontier(tables["frontier"], experiment.confidence)
+    if all(HISTORY in files for files in results.values()):
+        tables["validation"] = best_rounds(_gather(points, results, HISTORY))
     written = [folder / "results.parquet"]
     for name, content in tables.items():
         content.to_csv(folder / f"{name}.csv", index=False)

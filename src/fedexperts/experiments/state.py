@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FILE = "points.json"
 METRICS, GATES, FRONTIER = "client_metrics", "gate_weights", "frontier"
+HISTORY = "federation_history"
 """The data sets that a report is made of; a point of an experiment is for the first."""
 
 Standing = Literal["finished", "failed", "to do"]
@@ -80,12 +81,15 @@ def stand(
     entries = {}
     for point in points:
         label = point.choice.label
-        made = [source[point.choice.environment].made.get(point.key) for source in sources]
-        found = next((result for result in made if result), None)
+        made = [source[point.choice.environment].made for source in sources]
+        found = next((there for there in made if point.key in there), None)
         old = before.get(point.key, Entry(label))
         if found:
-            files = {name: _named_from(root, file) for name, file in found.files.items()}
-            entries[point.key] = Entry(label, "finished", _named_from(root, found.manifest), files)
+            stages = [found[key] for key in point.keys.values() if key in found]
+            files = {name: _named_from(root, file) for stage in stages for name, file in stage.files.items()}
+            reported = {name: files[name] for name in (METRICS, GATES, FRONTIER, HISTORY) if name in files}
+            manifest = _named_from(root, found[point.key].manifest)
+            entries[point.key] = Entry(label, "finished", manifest, reported)
         elif point.key in failed and old.state != "finished":
             failure = failed[point.key]
             log = _named_from(root, failure.log) if failure.log else ""

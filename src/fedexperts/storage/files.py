@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         ``path`` in one step; if it fails, it is removed and ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process's id keeps two runs that write the same file from writing into each other's.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # A name of its own keeps two runs that write the same file, on whatever machines, out of each other's.
+    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     try:
         # Some libraries make files that only their owner may read; this one is to be as open as any other.
         partial.touch()

@@ -1,0 +1,26 @@
+"""How well federated training did on validation examples, which its settings may be chosen by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fedexperts.experiments.summary import axes_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def best_rounds(history: pd.DataFrame) -> pd.DataFrame:
+    """Find the round of every point whose model was kept.
+
+    Args:
+        history: The long table of ``federation_history``; see
+            :func:`fedexperts.experiments.long_table.long_table`.
+
+    Returns:
+        A row per setting and ``seed``, with ``round``, ``validation_loss`` (nats) and ``validation_accuracy``,
+        means over the clients that take part.
+    """
+    keys = [*axes_of(history), "seed"]
+    best = history.loc[history.groupby(keys, dropna=False, sort=False)["validation_loss"].idxmin()]
+    return best[[*keys, "round", "validation_loss", "validation_accuracy"]].reset_index(drop=True)
