@@ -18,7 +18,7 @@ def best_rounds(history: pd.DataFrame) -> pd.DataFrame:
             :func:`fedexperts.experiments.long_table.long_table`.
 
     Returns:
-        A row per setting and ``seed``, with ``round``, ``validation_loss`` (nats) and ``validation_accuracy``,
+        A row per setting and ``seed``: ``round``, ``validation_loss`` (nats) and ``validation_accuracy``,
         means over the clients that take part.
     """
     keys = [*axes_of(history), "seed"]
