@@ -6,12 +6,12 @@ import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 from kedro.framework.hooks import hook_impl
-from kedro.io.core import AbstractVersionedDataset
 from rich.console import Console
 
 from fedexperts import interruption
 from fedexperts.configuration import Origins, check_parameters
 from fedexperts.datasets.files import WholeFiles
+from fedexperts.datasets.versioned import is_versioned
 from fedexperts.errors import UserError
 from fedexperts.provenance.code import package_digest
 from fedexperts.provenance.manifest import build_manifest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kedro.config import OmegaConfigLoader
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
+    from kedro.io.core import AbstractVersionedDataset
     from kedro.pipeline import Pipeline
 
     from fedexperts.datasets.checkpoints import CheckpointsDataset
@@ -103,8 +104,7 @@ class ManifestHooks:
         written = pipeline.all_outputs()
         for name in sorted(pipeline.datasets()):
             dataset = catalog.get(name)
-            # Kedro has no public way to ask whether a data set is versioned.
-            if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:  # noqa: SLF001
+            if is_versioned(dataset):
                 if name in written:
                     saved[name] = str(dataset.resolve_save_version())
                 else:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
+from kedro.io.core import DatasetError, Version
+
+from fedexperts.datasets.versioned import is_versioned
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
@@ -33,27 +35,22 @@ class VersionHooks:
         for name in pipeline.inputs():
             _pin(catalog.get(name))
         outputs = [catalog.get(name) for name in (*pipeline.all_outputs(), "run_manifest")]
-        # Kedro has no public way to ask whether a data set is versioned, nor to set its version.
-        versioned = [
-            dataset
-            for dataset in outputs
-            if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None  # noqa: SLF001
-        ]
+        versioned = [dataset for dataset in outputs if is_versioned(dataset)]
         if len(versioned) <= 1:
             return  # nothing but the manifest, which is then not written
         own = str(run_params["run_id"])
         if getattr(versioned[-1], "_protocol", "") == "file":
             own = claim(Path(versioned[-1]._filepath), own)  # noqa: SLF001
         for dataset in versioned:
-            dataset._version = Version(own, own)  # noqa: SLF001
+            dataset._version = Version(own, own)  # noqa: SLF001 - there is no public way
 
 
 def _pin(dataset: object) -> None:
     """Let an input stay at the version that is the newest now; one that was chosen stays anyway."""
-    if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:  # noqa: SLF001
+    if is_versioned(dataset):
         with contextlib.suppress(DatasetError):  # there is none, as is told when it is loaded
             newest = dataset.resolve_load_version()
-            dataset._version = Version(newest, dataset._version.save)  # noqa: SLF001
+            dataset._version = Version(newest, dataset.resolve_save_version())  # noqa: SLF001
 
 
 def claim(folder: Path, version: str) -> str:

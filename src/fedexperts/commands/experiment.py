@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fedexperts.errors import UserError
+from fedexperts.commands.mistakes import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 
 def _tells_mistakes(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show a mistake of the user without a traceback."""
+    """Show what went wrong without a traceback, as ``kedro run`` does."""
 
     @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on as it is
+    def wrapped(project: ProjectMetadata, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on
         try:
-            return command(*arguments, **options)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
+            return command(project, *arguments, **options)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            raise click.ClickException(tell(error, project.project_path, [])) from error
 
     return wrapped
 
