@@ -269,12 +269,13 @@ def gate_table(gates: pd.DataFrame) -> TextTable:
 
 
 def figures(results: Results) -> dict[str, charts.Chart]:
-    """All figures, by their names: those that the experiments' files ask for."""
+    """All figures, by their names: the paper's for those methods that it has, and the frontiers."""
     drawn = {}
     for experiment, summary, _ in summaries(results.clients):
+        papers = summary[summary["method"].isin(PAPERS_METHODS)]
         for name in read_experiment(EXPERIMENTS / f"{experiment}.yml").figures:
             if name in CHARTS:
-                drawn[f"{experiment}_{name}"] = CHARTS[name](summary)
+                drawn[f"{experiment}_{name}"] = CHARTS[name](papers)
     for dataset, moved in results.frontier.groupby("dataset", sort=False):
         for kind in ("paper", "tuned"):
             rows = moved[moved["setting"] == kind].drop(columns="setting")

@@ -101,9 +101,11 @@ def test_curves_of_dials_are_bare_lines_dashed_where_calibrated(by_seed):
     assert {trace.mode for trace in traces.values()} == {"lines"}
     assert traces["Density ratio, calibrated"].line.dash == "dash"
     assert traces["Constant"].line.dash == "solid"
-    lines = as_picture(chart).axes[0].lines
-    assert [line.get_linestyle() for line in lines].count("--") == 1
-    assert not as_picture(chart).axes[0].texts
+    picture = as_picture(chart)
+    assert [line.get_linestyle() for line in picture.axes[0].lines].count("--") == 1
+    assert not picture.axes[0].texts
+    named = [text.get_text() for text in picture.legends[0].get_texts()]
+    assert named == ["Density ratio, calibrated", "Prior shift", "Constant"]
 
 
 def test_gates_are_weighed_by_examples_and_then_by_seed():

@@ -59,7 +59,7 @@ def _trace(chart: Chart, curve: Curve) -> dict[str, Any]:
         "width": 3,
     }
     bare = not curve.names
-    width, dash = (1.2, "dash") if curve.published else (2, "dash" if bare and look.calibrated else "solid")
+    width, dash = (1.2, "dash") if curve.published else (2, "dash" if look.calibrated else "solid")
     symbol = f"{look.symbol}-open" if curve.published else look.symbol
     where = "%{x:.1%}" if bare else "%{customdata}"
     told = f"{where}: %{{y:{value}}}<extra></extra>"

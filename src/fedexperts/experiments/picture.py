@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS
 from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fedexperts.experiments.charts import Chart, Curve, Panel
 
+LEAST_WIDTH = 8.0
 MOST_TICKS = 6
 """With more, the names of the places along would run into each other."""
 
@@ -24,9 +25,13 @@ MOST_TICKS = 6
 def as_picture(chart: Chart) -> Figure:
     """Draw a chart with matplotlib, as a figure of its own that no global state knows."""
     rows, columns = chart.shape
-    size = (1.2 + 4.0 * columns, 1.6 + 3.4 * rows)
+    shown = {curve.look.full_label: curve for panel in chart.panels for curve in panel.curves}
+    width = max(LEAST_WIDTH, 1.2 + 4.0 * columns)
+    entries = max(1, int(width / (0.7 + 0.085 * max(map(len, shown)))))
+    legend = 0.15 + 0.25 * -(-len(shown) // entries)
+    size = (width, 1.2 + 3.4 * rows + legend)
     # What is left free above and below the panels, as parts of the height, is for title and legend.
-    head, foot = 0.75 / size[1], 0.4 / size[1]
+    head, foot = 0.75 / size[1], legend / size[1]
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1, rect=(0, foot, 1, 1 - head - foot))
     drawn = Figure(figsize=size, layout=layout, facecolor="white")
     grid = drawn.subplots(rows, columns, squeeze=False)
@@ -36,11 +41,8 @@ def as_picture(chart: Chart) -> Figure:
         axes.set_visible(False)
     for row in grid:
         row[0].set_ylabel(chart.y_label, color=SOFT_INK)
-    shown = {curve.look.full_label: curve.look for panel in chart.panels for curve in panel.curves}
-    handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, label=label) for label, look in shown.items()
-    ]
-    drawn.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
+    handles = [Line2D([], [], label=label, **_style(curve)) for label, curve in shown.items()]
+    drawn.legend(handles=handles, loc="lower center", ncols=min(entries, len(handles)), frameon=False)
     margin = 0.12 / size[0]
     drawn.text(margin, 1 - 0.35 / size[1], chart.title, color=INK, fontsize=13)
     drawn.text(margin, 1 - 0.6 / size[1], chart.subtitle, color=SOFT_INK, fontsize=9)
@@ -58,7 +60,7 @@ def _draw(axes: Axes, chart: Chart, panel: Panel) -> None:
     if chart.y_ratio:
         axes.axhline(1.0, color=KNOWN_LOOKS[GENERALIST].colour, ls=":", lw=1)
     else:
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
     if chart.x_share:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if chart.x_log:
@@ -80,23 +82,23 @@ def _draw(axes: Axes, chart: Chart, panel: Panel) -> None:
 
 
 def _add(axes: Axes, curve: Curve) -> None:
-    colour, marker = curve.look.colour, curve.look.marker
     if curve.published:
+        colour, marker = curve.look.colour, curve.look.marker
         axes.plot(curve.x, curve.y, color=colour, marker=marker, ls="--", lw=1, mfc="white", ms=5, alpha=0.7)
         return
-    if not curve.names:
-        axes.plot(curve.x, curve.y, color=colour, ls="--" if curve.look.calibrated else "-", lw=1.6)
-        return
     bars = [curve.below, curve.above] if curve.bounds else None
-    axes.errorbar(
-        curve.x,
-        curve.y,
-        bars,
-        color=colour,
-        marker=marker,
-        lw=1.6,
-        ms=6,
-        mec="white",
-        elinewidth=1,
-        capsize=2,
-    )
+    axes.errorbar(curve.x, curve.y, bars, elinewidth=1, capsize=2, **_style(curve))
+
+
+def _style(curve: Curve) -> dict[str, Any]:
+    """How a curve of ours is drawn: a calibrated one dashed and hollow, a bare one without markers."""
+    look = curve.look
+    return {
+        "color": look.colour,
+        "marker": look.marker if curve.names else "",
+        "ls": (0, (4, 1.5)) if look.calibrated else "-",
+        "lw": 1.6,
+        "ms": 6,
+        "mec": look.colour if look.calibrated else "white",
+        "mfc": "white" if look.calibrated else look.colour,
+    }
