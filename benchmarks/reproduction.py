@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -47,6 +48,11 @@ VALUES = {
     "frontier": ["global_accuracy"],
     "gates": ["mean_weight", "gain"],
 }
+RUNS = {
+    "clients": ["experiment", "environment", *AXES, "seed"],
+    "frontier": ["dataset", "setting", "p", "seed"],
+    "gates": ["dataset", "setting", "p", "seed"],
+}
 FILES = {"clients": "clients.csv.gz", "frontier": "frontier.csv", "gates": "gates.csv"}
 DIGITS = 5
 
@@ -84,6 +90,8 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="an experiment with a report")
     results = read_results(RESULTS)
     for name in parser.parse_args().experiments:
+        if not (REPORTS / name).is_dir():
+            parser.error(f"there is no report of {name}; `kedro experiment report {name}` writes one")
         results = merged(results, read_report(REPORTS / name))
     write_results(results, RESULTS)
     for name, chart in figures(results).items():
@@ -115,11 +123,13 @@ def read_report(folder: Path) -> Results:
 
 
 def merged(old: Results, new: Results) -> Results:
-    """Put new results beside old ones; where both have the same, the new ones count."""
+    """Put new results beside old ones; a seed that was run anew replaces all of what it was before."""
     tables = {}
     for name, keys in KEYS.items():
-        both = [table for table in (getattr(old, name), getattr(new, name)) if len(table)]
-        tables[name] = pd.concat(both).drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
+        before, after = getattr(old, name), getattr(new, name)
+        again, runs = (pd.MultiIndex.from_frame(table[RUNS[name]].fillna(-1)) for table in (before, after))
+        both = [table for table in (before[~again.isin(runs)], after) if len(table)]
+        tables[name] = pd.concat(both).sort_values(keys, ignore_index=True)
     return Results(**tables)
 
 
@@ -230,10 +240,10 @@ def _difference(part: pd.DataFrame, method: str, reference: str, measure: str) -
 
 def frontier_table(moved: pd.DataFrame) -> TextTable:
     """Write the frontiers of one data set: global accuracy at losses of local accuracy, and the area."""
-    summary = summarise_frontier(_in_shares(moved), CONFIDENCE).dropna(subset=["auf"])
-    summary["method"] = predictors(summary)
-    shown = looks(summary["method"])
+    summary = summarise_frontier(_in_shares(moved), CONFIDENCE)
     drops = [name for name in summary if name.startswith("loss_")]
+    summary = summary.dropna(subset=drops, how="all").assign(method=predictors)
+    shown = looks(summary["method"])
     rows = []
     for values, part in summary.groupby(["setting", "p"], dropna=False, sort=False):
         by_method = part.set_index("method").to_dict("index")
@@ -261,8 +271,8 @@ def gate_table(gates: pd.DataFrame) -> TextTable:
     rows = []
     for values, part in summary.groupby(["setting", "p"], dropna=False, sort=False):
         cells = part.set_index(["test_set", "class_group"])
-        weights = [f"{cells['mean_weight'].get(place, float('nan')):.3f}" for place in GATE_PLACES]
-        gains = [f"{cells['gain'].get(place, float('nan')):+.3f}" for place in GATE_PLACES[:2]]
+        weights = [_number(cells["mean_weight"].get(place), ".3f") for place in GATE_PLACES]
+        gains = [_number(cells["gain"].get(place), "+.3f") for place in GATE_PLACES[:2]]
         rows.append((*_written(["setting", "p"], values), *weights, *gains))
     heads = ["own", "balanced", "own classes", "other classes", "gain, own", "gain, balanced"]
     return TextTable("Gates", ("setting", "p", *heads), tuple(rows), 2)
@@ -297,12 +307,16 @@ def _written(axes: list[str], values: tuple[Any, ...]) -> list[str]:
     return [value_of(axis, value) for axis, value in zip(axes, values, strict=True)]
 
 
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
+
+
 def _label(method: str) -> str:
     return looks([method])[method].full_label
 
 
 def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}"
+    return "n/a" if isnan(share) else f"{100 * share:+.1f}"
 
 
 if __name__ == "__main__":

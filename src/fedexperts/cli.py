@@ -46,7 +46,7 @@ def _run(context: click.Context, /, *, verbose: bool, **options: Any) -> Any:  #
     except Exception as error:
         if verbose:
             raise
-        raise click.ClickException(tell(error, project, files)) from error
+        raise click.ClickException(tell(error, project, files, " With --verbose it is shown.")) from error
 
 
 def _files_of_configuration(project: Path, options: dict[str, Any]) -> list[Path]:

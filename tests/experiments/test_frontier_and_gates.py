@@ -19,11 +19,11 @@ P = "partition.majority_fraction"
 
 
 def point(seed, rows, p=0.8):
-    first = {"point": "a", "environment": "cifar10", P: p, "seed": seed}
+    first = {"point": f"{p} {seed}", "environment": "cifar10", P: p, "seed": seed}
     return pd.DataFrame([{**first, **row} for row in rows])
 
 
-def specialists(seed, local):
+def specialists(seed, local, p=0.8):
     on = {"local": local, "global": 0.2}
     return point(
         seed,
@@ -31,10 +31,11 @@ def specialists(seed, local):
             {"client_id": 0, "method": "finetuned", "calibrated": False, "test_set": test, "accuracy": value}
             for test, value in on.items()
         ],
+        p,
     )
 
 
-def curve(seed, method, places, *, calibrated=False):
+def curve(seed, method, places, p=0.8, *, calibrated=False):
     rows = []
     for dial, (local, common) in enumerate(places):
         about = {"client_id": 0, "opted_out": False, "method": method, "calibrated": calibrated}
@@ -42,7 +43,7 @@ def curve(seed, method, places, *, calibrated=False):
             {**about, "dial": float(dial), "test_set": "local", "accuracy": local},
             {**about, "dial": float(dial), "test_set": "global", "accuracy": common},
         ]
-    return point(seed, rows)
+    return point(seed, rows, p)
 
 
 @pytest.fixture
@@ -85,10 +86,28 @@ def test_areas_are_means_over_losses_and_gains_are_paired_by_seed(by_seed):
     assert np.isnan(areas.loc[("prior_shift", False), "auf"])
 
 
-def test_without_the_reference_there_are_areas_and_no_gains(by_seed):
-    areas = summarise_frontier(by_seed[by_seed["method"] != "constant"], 0.95)
-    assert "auf" in areas
-    assert "gain" not in areas
+def test_without_the_reference_on_the_same_seeds_there_are_areas_and_no_gains(by_seed):
+    for fewer in (
+        by_seed["method"] != "constant",
+        (by_seed["method"] != "constant") | (by_seed["seed"] == 0),
+    ):
+        areas = summarise_frontier(by_seed[fewer], 0.95).set_index("method")
+        assert areas.loc["density_ratio", "auf"] == pytest.approx(0.2 + 2 * 0.0525 + 0.15)
+        assert np.isnan(areas.loc["density_ratio", "gain"])
+
+
+def test_points_of_other_settings_are_kept_apart_even_where_they_have_none():
+    line = [(0.8, 0.2), (0.6, 0.6)]
+    moved = pd.concat([curve(0, "constant", line, 0.3), curve(0, "constant", [(0.5, 0.9)], np.nan)])
+    results = pd.concat([specialists(0, 0.8, 0.3), specialists(0, 0.5, np.nan)])
+    found = frontier_by_seed(moved, results)
+    areas = summarise_frontier(found, 0.95)
+    assert areas["auf"].to_list() == pytest.approx([0.2 + 2 * 0.0525, 0.9])
+    assert areas[P].isna().tolist() == [False, True]
+    assert [panel.title for panel in charts.frontier(found).panels] == [
+        "CIFAR-10, p = 0.3",
+        "CIFAR-10, p = default",
+    ]
 
 
 def test_curves_of_dials_are_bare_lines_dashed_where_calibrated(by_seed):
@@ -131,7 +150,12 @@ def test_one_seed_has_a_mean_and_no_interval():
 def test_the_round_that_was_kept_is_the_one_with_the_lowest_validation_loss():
     def rounds(seed, losses):
         rows = [
-            {"round": number, "validation_loss": loss, "validation_accuracy": number / 10}
+            {
+                "round": number,
+                "validation_loss": loss,
+                "validation_accuracy": number / 10,
+                "best": loss == np.nanmin(losses),
+            }
             for number, loss in enumerate(losses, start=1)
         ]
         return point(seed, rows)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fedexperts.errors import UserError
 from fedexperts.evaluation.statistics import lowest_tenth, mean
 from fedexperts.experiments.grid import Choice
 from fedexperts.experiments.long_table import long_table
@@ -149,6 +150,16 @@ def test_seeds_that_disagree_widen_the_interval_even_if_all_clients_agree():
     assert (found.low, found.value, found.high) == (0.0, 0.5, 1.0)
     one_seed = Resamples.of([5], 400, 0.95).estimate(mean, [np.ones(5)])
     assert (one_seed.low, one_seed.high) == (1.0, 1.0)
+
+
+def test_seeds_with_other_methods_are_not_averaged():
+    seeds = [
+        {"fedavg": [(0.5, 0.5)], "mixture": [(0.9, 0.9)]},
+        {"fedavg": [(0.5, 0.5)], "local": [(0.1, 0.1)]},
+    ]
+    table = pd.concat([along(metrics(scores), seed=seed) for seed, scores in enumerate(seeds)])
+    with pytest.raises(UserError, match="seed 1 has other methods"):
+        summarise_points(table, *HOW)
 
 
 def test_a_ratio_to_nothing_is_not_a_number():

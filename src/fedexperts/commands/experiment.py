@@ -26,7 +26,7 @@ def _tells_mistakes(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(project: ProjectMetadata, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on
         try:
             return command(project, *arguments, **options)
-        except (click.ClickException, click.exceptions.Exit):
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
             raise click.ClickException(tell(error, project.project_path, [])) from error

@@ -50,13 +50,16 @@ REMEDIES = {
 }
 
 
-def tell(error: BaseException, project: Path, files: Sequence[tuple[str, dict[Any, Any]]]) -> str:
+def tell(
+    error: BaseException, project: Path, files: Sequence[tuple[str, dict[Any, Any]]], hint: str = ""
+) -> str:
     """Say what stopped a run.
 
     Args:
         error: What was raised.
         project: The project's folder. The traceback of what is no mistake is added to :data:`LOG` in it.
         files: The name and content of each file of configuration, to name the one at fault.
+        hint: How else to see the traceback of what is no mistake.
     """
     chain = list(_causes(error))
     for words in (_mistake, _refused_by_kedro, _of_configuration):
@@ -67,7 +70,7 @@ def tell(error: BaseException, project: Path, files: Sequence[tuple[str, dict[An
         f"this is a fault in the program, or in a module of your own, and not in your settings or data:\n"
         f"{type(chain[-1]).__name__}: {chain[-1]}"
     )
-    return f"{told}\n{_keep_traceback(error, project)}"
+    return f"{told}\n{_keep_traceback(error, project)}{hint}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -136,5 +139,5 @@ def _keep_traceback(error: BaseException, project: Path) -> str:
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC\n{text}\n")
     except OSError:
-        return "With --verbose, the traceback is shown."
-    return f"The traceback is in {LOG}; with --verbose it is shown."
+        return "There is no place to keep the traceback."
+    return f"The traceback is in {LOG}."

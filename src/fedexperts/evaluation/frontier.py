@@ -63,7 +63,8 @@ def global_at(curve: pd.DataFrame, local: float) -> float:
         A share; NaN if no point of the curve keeps that much.
     """
     locals_, globals_ = _envelope(curve)
-    return float(np.interp(local, locals_, globals_, right=np.nan))
+    # Less a little, so that rounding refuses no point that keeps exactly that much.
+    return float(np.interp(local - 1e-9, locals_, globals_, right=np.nan))
 
 
 def area_under_frontier(curve: pd.DataFrame, specialist: float) -> float:

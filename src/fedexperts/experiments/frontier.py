@@ -37,14 +37,14 @@ def frontier_by_seed(frontier: pd.DataFrame, results: pd.DataFrame) -> pd.DataFr
         where the method does not keep that much.
     """
     axes = [*axes_of(results), "seed"]
-    specialists = {values: specialist_accuracy(rows) for values, rows in results.groupby(axes, dropna=False)}
+    specialists = {point: specialist_accuracy(rows) for point, rows in results.groupby("point")}
     rows: list[dict[str, Any]] = []
-    for values, points in frontier.groupby(axes, dropna=False, sort=False):
-        where = dict(zip(axes, values, strict=True))
+    for point, points in frontier.groupby("point", sort=False):
+        where = {axis: points[axis].iloc[0] for axis in axes}
         for (method, calibrated), curve in mean_curves(points).groupby(["method", "calibrated"]):
             about = {**where, "method": method, "calibrated": calibrated}
             rows += [
-                {**about, "local_drop": loss, "global_accuracy": global_at(curve, specialists[values] - loss)}
+                {**about, "local_drop": loss, "global_accuracy": global_at(curve, specialists[point] - loss)}
                 for loss in AREA
             ]
     return pd.DataFrame(rows, columns=[*axes, "method", "calibrated", "local_drop", "global_accuracy"])
@@ -67,23 +67,25 @@ def summarise_frontier(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame
     rows: list[dict[str, Any]] = []
     for values, points in by_seed.groupby(axes, dropna=False, sort=False):
         where = dict(zip(axes, values, strict=True))
-        # [method and calibrated, (seed, loss)]: complete, since every point is read at all losses
+        # Complete, since every point is read at all losses.
         tables = {
-            key: rows_.pivot(index="seed", columns="local_drop", values="global_accuracy").to_numpy()  # noqa: PD010
-            for key, rows_ in points.groupby(["method", "calibrated"], sort=False)
+            key: own.pivot(index="seed", columns="local_drop", values="global_accuracy")  # noqa: PD010
+            for key, own in points.groupby(["method", "calibrated"], sort=False)
         }
-        areas = {key: table.mean(axis=1) for key, table in tables.items()}
-        reference = areas.get((REFERENCE, False))
+        areas = {key: table.mean(axis=1, skipna=False) for key, table in tables.items()}
+        reference = areas.get((REFERENCE, False), pd.Series(dtype=float))
         for (method, calibrated), table in tables.items():
-            row = {**where, "method": method, "calibrated": calibrated, "n_seeds": len(table)}
-            at = {f"loss_{100 * loss:g}": table[:, _place(loss)].mean() for loss in LOSSES}
             area = areas[method, calibrated]
-            estimates = {"auf": over_seeds(area, confidence)}
-            if reference is not None and len(reference) == len(area):
-                estimates["gain"] = over_seeds(area - reference, confidence)
+            # Where seeds differ, what one has more is NaN.
+            estimates = {
+                "auf": over_seeds(area, confidence),
+                "gain": over_seeds(area - reference, confidence),
+            }
+            row = {**where, "method": method, "calibrated": calibrated, "n_seeds": len(table)}
+            row |= {f"loss_{100 * loss:g}": table.to_numpy()[:, _place(loss)].mean() for loss in LOSSES}
             for name, estimate in estimates.items():
-                at |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-            rows.append(row | at)
+                row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

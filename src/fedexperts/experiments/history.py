@@ -21,6 +21,5 @@ def best_rounds(history: pd.DataFrame) -> pd.DataFrame:
         A row per setting and ``seed``: ``round``, ``validation_loss`` (nats) and ``validation_accuracy``,
         means over the clients that take part.
     """
-    keys = [*axes_of(history), "seed"]
-    best = history.loc[history.groupby(keys, dropna=False, sort=False)["validation_loss"].idxmin()]
-    return best[[*keys, "round", "validation_loss", "validation_accuracy"]].reset_index(drop=True)
+    columns = [*axes_of(history), "seed", "round", "validation_loss", "validation_accuracy"]
+    return history.loc[history["best"].astype(bool), columns].reset_index(drop=True)

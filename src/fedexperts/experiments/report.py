@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fedexperts.errors import UserError
+from fedexperts.evaluation.frontier import SPECIALIST
 from fedexperts.experiments import charts
 from fedexperts.experiments.frontier import frontier_by_seed, summarise_frontier
 from fedexperts.experiments.gates import gates_by_seed, summarise_gates
@@ -53,6 +54,8 @@ def check_figures(experiment: Experiment, choices: Sequence[Choice]) -> None:
             raise UserError(f"{name} is drawn along {', '.join(missing)}; put it into a sweep's grid")
         if name in FRONTIER_CHARTS and not any(choice.settings.get(MEASURES_IT) for choice in choices):
             raise UserError(f"{name} needs {MEASURES_IT}: true in the settings of a sweep")
+        if name in FRONTIER_CHARTS and SPECIALIST not in (experiment.methods or [SPECIALIST]):
+            raise UserError(f"{name} compares with the specialists; add {SPECIALIST} to the methods")
 
 
 def write_report(
@@ -81,8 +84,11 @@ def write_report(
     if len(moved):
         tables["frontier"] = frontier_by_seed(moved, table)
         tables["frontier_summary"] = summarise_frontier(tables["frontier"], experiment.confidence)
-    if all(HISTORY in files for files in results.values()):
-        tables["validation"] = best_rounds(_gather(points, results, HISTORY))
+    told = {key: files for key, files in results.items() if HISTORY in files}
+    if told:
+        tables["validation"] = best_rounds(_gather(points, told, HISTORY))
+    for old in folder.glob("*.csv"):
+        old.unlink()
     written = [folder / "results.parquet"]
     for name, content in tables.items():
         content.to_csv(folder / f"{name}.csv", index=False)
@@ -109,8 +115,8 @@ def _write_table(name: str, tables: list[TextTable], folder: Path) -> list[Path]
 
 
 def _write_chart(name: str, chart: charts.Chart, folder: Path) -> list[Path]:
-    if not chart.panels:
-        return []  # no point that it is about is finished yet
+    if not any(panel.curves for panel in chart.panels):
+        return []  # no point that it is about is finished yet, or no method
     page, pictures = folder / f"{name}.html", [folder / f"{name}.{kind}" for kind in ("svg", "pdf")]
     as_page(chart).write_html(page)
     for picture in pictures:

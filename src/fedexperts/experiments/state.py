@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 from fedexperts.storage.files import written_whole
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from fedexperts.experiments.runner import Failure
 
 FILE = "points.json"
-METRICS, GATES, FRONTIER = "client_metrics", "gate_weights", "frontier"
-HISTORY = "federation_history"
-"""The data sets that a report is made of; a point of an experiment is for the first."""
+METRICS = "client_metrics"
+"""The data set that a point of an experiment is for."""
+GATES, FRONTIER, HISTORY = "gate_weights", "frontier", "federation_history"
 
 Standing = Literal["finished", "failed", "to do"]
 
@@ -50,7 +50,12 @@ def read_state(root: Path, folder: Path) -> dict[str, Entry]:
     file = folder / FILE
     if not file.is_file():
         return {}
-    noted = {key: Entry(**entry) for key, entry in json.loads(file.read_text(encoding="utf-8")).items()}
+    names = {field.name for field in fields(Entry)}
+    noted = {
+        key: Entry(**entry)
+        for key, entry in json.loads(file.read_text(encoding="utf-8")).items()
+        if set(entry) == names  # else it is from another version of the project
+    }
     return {
         key: entry
         for key, entry in noted.items()
@@ -89,7 +94,8 @@ def stand(
             files = {name: _named_from(root, file) for stage in stages for name, file in stage.files.items()}
             reported = {name: files[name] for name in (METRICS, GATES, FRONTIER, HISTORY) if name in files}
             manifest = _named_from(root, found[point.key].manifest)
-            entries[point.key] = Entry(label, "finished", manifest, reported)
+            # A stage whose models were deleted is found no longer, but its history was noted before.
+            entries[point.key] = Entry(label, "finished", manifest, {**old.results, **reported})
         elif point.key in failed and old.state != "finished":
             failure = failed[point.key]
             log = _named_from(root, failure.log) if failure.log else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fedexperts.errors import UserError
 from fedexperts.evaluation.display import (
     ALL,
     GENERALIST,
@@ -92,9 +93,10 @@ def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats]]]:
     """Get, by test and measure, a table ``[methods, clients]`` for each seed."""
     scores: dict[str, list[Floats]] = {f"{test}_{measure}": [] for test in TESTS for measure in MEASURES}
-    methods: tuple[str, ...] = ()
-    for _, of_seed in rows.groupby("seed", sort=True):
-        methods = pair_clients(of_seed).methods
+    methods = pair_clients(rows[rows["seed"] == rows["seed"].min()]).methods
+    for seed, of_seed in rows.groupby("seed", sort=True):
+        if pair_clients(of_seed).methods != methods:
+            raise UserError(f"seed {seed} has other methods than the seeds before: they cannot be averaged")
         wide = of_seed.pivot(  # noqa: PD010 - nothing to aggregate: pair_clients refuses repeated keys
             index="client_id", columns=["test_set", "method"], values=list(MEASURES)
         )
