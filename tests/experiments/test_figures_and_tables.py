@@ -36,6 +36,7 @@ EXAMPLES = {
     "figure2": summary([{P: p, RATE: rate} for p in (0.2, 1.0) for rate in (1e-5, 1e-3)]),
     "figure4": summary([{P: p} for p in (1.0, 0.3, 0.6)]),
     "figure5": summary([{ALPHA: alpha} for alpha in (0.05, 1.0, 100.0)], "fashion_mnist"),
+    "figure3": summary([{P: p} for p in (0.3, 1.0)]),
     "figure6": summary([{Q: q, P: p} for q in (0.9, 0.95) for p in (0.2, 0.6)]),
 }
 
@@ -72,8 +73,13 @@ def test_figure5_knows_what_was_digitised():
     assert ("Fashion-MNIST", "Local", True) not in found
 
 
+def test_figure3_has_the_values_of_table1():
+    theirs = curves(charts.figure3(EXAMPLES["figure3"]))["CIFAR-10", "Mixture", True]
+    assert (theirs.x, theirs.y) == ((0.4386, 0.7856), (0.4157, 0.1466))
+
+
 def test_figure6_has_a_panel_for_each_share_of_opted_out_clients():
-    chart = charts.figure6(EXAMPLES["figure6"])
+    chart = charts.figure3(EXAMPLES["figure6"])
     assert [panel.title for panel in chart.panels] == ["CIFAR-10, q = 0.9", "CIFAR-10, q = 0.95"]
     theirs = curves(chart)["CIFAR-10, q = 0.9", "FedAvg", True]
     assert (theirs.x, theirs.y) == ((0.363, 0.274), (0.357, 0.264))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 P, ALPHA, Q = "partition.majority_fraction", "partition.alpha", "partition.opt_out"
 RATE = "federation.learning_rate"
-NEEDS = {"figure2": (RATE, P), "figure4": (P,), "figure5": (ALPHA,), "figure6": (P,)}
+NEEDS = {"figure2": (RATE, P), "figure3": (P,), "figure4": (P,), "figure5": (ALPHA,), "figure6": (P,)}
 """The settings that an experiment must vary to feed a figure."""
 MOST_COLUMNS = 3
 PUBLISHED = "; dashed and hollow: published (arXiv:2010.02056)"
@@ -135,22 +135,8 @@ def figure2(summary: pd.DataFrame) -> Chart:
     return Chart("FedAvg by its learning rate", LONG[RATE], "Global accuracy", tuple(panels), x_log=True)
 
 
-def figure4(summary: pd.DataFrame) -> Chart:
-    """Figure 4 of the paper: global accuracy as a fraction of FedAvg's, against p."""
-    panels = _by_method(summary, P, "global_ratio")
-    return Chart("What is kept of FedAvg's global accuracy", LONG[P], FRACTION, panels, y_ratio=True)
-
-
-def figure5(summary: pd.DataFrame) -> Chart:
-    """Figure 5 of the paper: global accuracy as a fraction of FedAvg's, against the Dirichlet alpha."""
-    panels = _by_method(summary, ALPHA, "global_ratio")
-    return Chart(
-        "What is kept of FedAvg's global accuracy", LONG[ALPHA], FRACTION, panels, x_log=True, y_ratio=True
-    )
-
-
-def figure6(summary: pd.DataFrame) -> Chart:
-    """Figure 6 of the paper, and figure 3: global against local accuracy, a point per method and p."""
+def figure3(summary: pd.DataFrame) -> Chart:
+    """Figures 3 and 6 of the paper: global against local accuracy, a point per method and p."""
     rows = add_published(_shown(summary, [P]), "global_accuracy")
     known = add_published(_shown(summary, [P]), "local_accuracy")["published"].rename("published_along")
     rows = rows.join(known)
@@ -170,6 +156,20 @@ def figure6(summary: pd.DataFrame) -> Chart:
         "Global accuracy",
         tuple(panels),
         x_share=True,
+    )
+
+
+def figure4(summary: pd.DataFrame) -> Chart:
+    """Figure 4 of the paper: global accuracy as a fraction of FedAvg's, against p."""
+    panels = _by_method(summary, P, "global_ratio")
+    return Chart("What is kept of FedAvg's global accuracy", LONG[P], FRACTION, panels, y_ratio=True)
+
+
+def figure5(summary: pd.DataFrame) -> Chart:
+    """Figure 5 of the paper: global accuracy as a fraction of FedAvg's, against the Dirichlet alpha."""
+    panels = _by_method(summary, ALPHA, "global_ratio")
+    return Chart(
+        "What is kept of FedAvg's global accuracy", LONG[ALPHA], FRACTION, panels, x_log=True, y_ratio=True
     )
 
 

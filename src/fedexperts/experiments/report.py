@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 CHARTS: dict[str, Callable[[pd.DataFrame], charts.Chart]] = {
     "figure2": charts.figure2,
+    "figure3": charts.figure3,
     "figure4": charts.figure4,
     "figure5": charts.figure5,
-    "figure6": charts.figure6,
+    "figure6": charts.figure3,  # the same, with clients that opt out
 }
 FRONTIER_CHARTS = {"frontier": charts.frontier}
 TABLES = {"table1": table1}
