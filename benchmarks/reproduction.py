@@ -8,7 +8,7 @@ figures anew.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -174,13 +174,19 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     for experiment, summary, differences in summaries(results.clients):
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
         for test, table in zip(("global", "local"), table1(papers), strict=True):
-            yield f"{experiment}, {test}", table
+            yield f"{experiment}, {test}", without_environment(table)
         yield f"{experiment}, methods", method_table(summary)
-        yield f"{experiment}, differences", difference_table(differences)
+        yield f"{experiment}, differences", without_environment(difference_table(differences))
     for dataset, moved in results.frontier.groupby("dataset", sort=False):
         yield f"{dataset}, frontier", frontier_table(moved)
     for dataset, gates in results.gates.groupby("dataset", sort=False):
         yield f"{dataset}, gates", gate_table(gates)
+
+
+def without_environment(table: TextTable) -> TextTable:
+    """Leave out the first column: all of an experiment's results are of one data set."""
+    rows = tuple(row[1:] for row in table.rows)
+    return replace(table, head=table.head[1:], rows=rows, settings=table.settings - 1)
 
 
 def summaries(clients: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
