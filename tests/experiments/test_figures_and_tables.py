@@ -91,6 +91,19 @@ def test_a_figure_leaves_out_points_of_a_sweep_that_does_not_vary_what_it_shows(
     assert [panel.title for panel in charts.figure4(table).panels] == ["CIFAR-10"]
 
 
+def test_ends_of_curves_in_one_place_have_one_name():
+    table = EXAMPLES["figure3"]
+    table = table[table["method"].isin(["fedavg", "mixture"])]
+    apart = table.assign(local_accuracy=[0.1, 0.3, 0.5, 0.7])
+    together = table.assign(local_accuracy=[0.1, 0.11, 0.5, 0.7], global_accuracy=[0.2, 0.21, 0.4, 0.4])
+    names = [
+        [text.get_text() for text in as_picture(charts.figure3(rows)).axes[0].texts]
+        for rows in (apart, together)
+    ]
+    assert sorted(names[0]) == ["p = 0.3", "p = 0.3", "p = 1", "p = 1"]
+    assert sorted(names[1]) == ["p = 0.3", "p = 1", "p = 1"]
+
+
 @pytest.mark.parametrize("name", list(CHARTS))
 def test_every_figure_is_drawn_as_page_and_as_picture(name, tmp_path):
     chart = CHARTS[name](EXAMPLES[name])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fedexperts.experiments.charts import Chart, Curve, Panel
 
 LEAST_WIDTH = 8.0
+NEAR = 0.05
+"""Ends of curves so close together have one name, if it is the same."""
 MOST_TICKS = 6
 """With more, the names of the places along would run into each other."""
 
@@ -72,13 +74,22 @@ def _draw(axes: Axes, chart: Chart, panel: Panel) -> None:
         axes.tick_params(axis="x", labelsize=8)
     for curve in panel.curves:
         _add(axes, curve)
-        if chart.x_share and curve.names and not curve.published:
-            # The points between the ends are in order, and names for all would cover each other.
-            for end in (0, -1):
-                place = (curve.x[end], curve.y[end])
-                axes.annotate(
-                    curve.names[end], place, (5, 5), textcoords="offset points", fontsize=7, color=SOFT_INK
-                )
+    if chart.x_share:
+        _name_ends(axes, panel)
+
+
+def _name_ends(axes: Axes, panel: Panel) -> None:
+    """Name the ends of curves: the points between are in order, and names for all would cover each other."""
+    named: list[tuple[str, float, float]] = []
+    for curve in panel.curves:
+        if curve.published or not curve.names:
+            continue
+        for end in (0, -1):
+            name, x, y = curve.names[end], curve.x[end], curve.y[end]
+            if any(name == other and abs(x - right) + abs(y - up) < NEAR for other, right, up in named):
+                continue
+            named.append((name, x, y))
+            axes.annotate(name, (x, y), (5, 5), textcoords="offset points", fontsize=7, color=SOFT_INK)
 
 
 def _add(axes: Axes, curve: Curve) -> None:
