@@ -82,6 +82,32 @@ def test_a_chain_gives_every_client_what_its_own_module_gives(name):
     torch.testing.assert_close(stack(module)(parameters, inputs), expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, stride=2, padding=1)])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_maxima_before_relu_are_those_behind_it_with_their_gradients(pool, channels):
+    """Where all of a window is negative, and where values repeat, too."""
+    convolutions = nn.Conv2d(channels, 3, 2), nn.Conv2d(3, 2, 2)
+    chain = [convolutions[0], nn.ReLU(inplace=True), pool, convolutions[1], nn.ReLU(), nn.Flatten()]
+    module = nn.Sequential(*chain).double()
+    values = images(channels, 9, 7)
+    values[:, :, :, :4] = values[:, :, :, :1]  # like an empty background
+    values.requires_grad_()
+    parameters, _ = draw(module, (values,))
+    parameters = {name: value.requires_grad_() for name, value in parameters.items()}
+    own = [{name: value[client] for name, value in parameters.items()} for client in range(CLIENTS)]
+    single = torch.stack(
+        [functional_call(module, own[client], (values[client],)) for client in range(CLIENTS)]
+    )
+    together = stack(module)(parameters, (values,))
+    torch.testing.assert_close(together, single, rtol=1e-12, atol=1e-12)
+    weights = torch.rand(single.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    found, plain = (
+        torch.autograd.grad((outputs * weights).sum(), [values, *parameters.values()])
+        for outputs in (together, single)
+    )
+    torch.testing.assert_close(found, plain, rtol=1e-12, atol=1e-12)
+
+
 def test_a_mixture_of_chains_gives_what_its_own_module_gives():
     module = Mixture(CHAINS["convolutions"], dense(outputs=1)).double()
     log_probs = images(5).log_softmax(dim=-1)
