@@ -255,20 +255,24 @@ def frontier_table(moved: pd.DataFrame) -> TextTable:
         by_method = part.set_index("method").to_dict("index")
         for method in (name for name in shown if name in by_method):
             row = by_method[method]
-            gain = f"{_signed(row['gain'])} {percent_interval(row['gain_low'], row['gain_high'])}"
             rows.append(
                 (
                     *_written(["setting", "p"], values),
                     _label(method),
                     *(percent(row[drop]) for drop in drops),
                     percent(row["auf"]),
-                    "" if method == REFERENCE else gain,
+                    "" if method == REFERENCE else _gain(row),
                 )
             )
     heads = [f"-{drop.removeprefix('loss_')}" for drop in drops]
     return TextTable(
         "Frontier", ("setting", "p", "method", *heads, "AUF", "against Constant"), tuple(rows), 3
     )
+
+
+def _gain(row: Mapping[Any, Any]) -> str:
+    interval = "" if isnan(row["gain_low"]) else f" {percent_interval(row['gain_low'], row['gain_high'])}"
+    return f"{_signed(row['gain'])}{interval}"
 
 
 def gate_table(gates: pd.DataFrame) -> TextTable:
