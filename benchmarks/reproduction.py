@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,15 @@ class Results:
     clients: pd.DataFrame
     frontier: pd.DataFrame
     gates: pd.DataFrame
+
+    @cached_property
+    def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+        """Every experiment, with its summary and the differences between methods."""
+        found = []
+        for experiment, rows in self.clients.groupby("experiment", sort=False):
+            varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
+            found.append((str(experiment), *summarise_points(varied, RESAMPLES, CONFIDENCE)))
+        return found
 
 
 def main() -> None:
@@ -173,7 +183,7 @@ def filled(document: str, results: Results) -> str:
 
 def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     """All tables, by the names of their marks."""
-    for experiment, summary, differences in summaries(results.clients):
+    for experiment, summary, differences in results.summaries:
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
         for test, table in zip(("global", "local"), table1(papers), strict=True):
             yield f"{experiment}, {test}", without_environment(table)
@@ -189,14 +199,6 @@ def without_environment(table: TextTable) -> TextTable:
     """Leave out the first column: all of an experiment's results are of one data set."""
     rows = tuple(row[1:] for row in table.rows)
     return replace(table, head=table.head[1:], rows=rows, settings=table.settings - 1)
-
-
-def summaries(clients: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Every experiment, with its summary and the differences between methods."""
-    for experiment, rows in clients.groupby("experiment", sort=False):
-        varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
-        summary, differences = summarise_points(varied, RESAMPLES, CONFIDENCE)
-        yield str(experiment), summary, differences
 
 
 def method_table(summary: pd.DataFrame) -> TextTable:
@@ -293,7 +295,7 @@ def gate_table(gates: pd.DataFrame) -> TextTable:
 def figures(results: Results) -> dict[str, charts.Chart]:
     """All figures, by their names: the paper's for those methods that it has, and the frontiers."""
     drawn = {}
-    for experiment, summary, _ in summaries(results.clients):
+    for experiment, summary, _ in results.summaries:
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
         for name in read_experiment(EXPERIMENTS / f"{experiment}.yml").figures:
             if name in CHARTS:

@@ -48,6 +48,10 @@ class Estimate:
     low: float
     high: float
 
+    def columns(self, name: str) -> dict[str, float]:
+        """Name the value, and its bounds ``<name>_low`` and ``<name>_high``, as all tables do."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
 
 @dataclass(frozen=True)
 class PairedAccuracy:
@@ -232,7 +236,7 @@ def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: 
                 "n_clients": pairs.clients,
             }
             for name, estimate in zip(STATISTICS, estimates, strict=True):
-                row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+                row |= estimate.columns(name)
             rows.append(row)
     return pd.DataFrame(rows)
 

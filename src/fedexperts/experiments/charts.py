@@ -180,10 +180,8 @@ def frontier(by_seed: pd.DataFrame) -> Chart:
         by_seed: As :func:`fedexperts.experiments.frontier.frontier_by_seed` returns it. A curve begins where
             the method gets with every seed.
     """
-    axes = axes_of(by_seed)
-    named = by_seed.assign(method=predictors(by_seed))
     panels = []
-    for values, part in named.groupby(axes, dropna=False, sort=False):
+    for title, part in _panels(by_seed.assign(method=predictors(by_seed)), []):
         means = part.pivot_table(
             index="local_drop",
             columns="method",
@@ -195,7 +193,6 @@ def frontier(by_seed: pd.DataFrame) -> Chart:
             for method, look in looks(means.columns).items()
             if len(curve := means[method].dropna())
         ]
-        title = ", ".join(setting_of(axis, value) for axis, value in zip(axes, values, strict=True))
         panels.append(Panel(title, tuple(curves)))
     return Chart(
         "Global accuracy for local accuracy",

@@ -76,16 +76,11 @@ def summarise_frontier(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame
         reference = areas.get((REFERENCE, False), pd.Series(dtype=float))
         for (method, calibrated), table in tables.items():
             area = areas[method, calibrated]
-            # Where seeds differ, what one has more is NaN.
-            estimates = {
-                "auf": over_seeds(area, confidence),
-                "gain": over_seeds(area - reference, confidence),
-            }
             row = {**where, "method": method, "calibrated": calibrated, "n_seeds": len(table)}
             row |= {f"loss_{100 * loss:g}": table.to_numpy()[:, _place(loss)].mean() for loss in LOSSES}
-            for name, estimate in estimates.items():
-                row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-            rows.append(row)
+            row |= over_seeds(area, confidence).columns("auf")
+            # Where seeds differ, what one has more is NaN.
+            rows.append(row | over_seeds(area - reference, confidence).columns("gain"))
     return pd.DataFrame(rows)
 
 

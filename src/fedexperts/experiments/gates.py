@@ -51,7 +51,6 @@ def summarise_gates(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     for values, part in by_seed.groupby(keys, dropna=False, sort=False):
         row = dict(zip(keys, values, strict=True)) | {"n_seeds": len(part)}
         for measure in MEASURES:
-            estimate = over_seeds(part[measure], confidence)
-            row |= {measure: estimate.value, f"{measure}_low": estimate.low, f"{measure}_high": estimate.high}
+            row |= over_seeds(part[measure], confidence).columns(measure)
         rows.append(row)
     return pd.DataFrame(rows)

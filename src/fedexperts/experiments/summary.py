@@ -93,10 +93,12 @@ def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats]]]:
     """Get, by test and measure, a table ``[methods, clients]`` for each seed."""
     scores: dict[str, list[Floats]] = {f"{test}_{measure}": [] for test in TESTS for measure in MEASURES}
-    methods = pair_clients(rows[rows["seed"] == rows["seed"].min()]).methods
+    methods: tuple[str, ...] = ()
     for seed, of_seed in rows.groupby("seed", sort=True):
-        if pair_clients(of_seed).methods != methods:
+        own = pair_clients(of_seed).methods
+        if methods and own != methods:
             raise UserError(f"seed {seed} has other methods than the seeds before: they cannot be averaged")
+        methods = own
         wide = of_seed.pivot(  # noqa: PD010 - nothing to aggregate: pair_clients refuses repeated keys
             index="client_id", columns=["test_set", "method"], values=list(MEASURES)
         )
@@ -127,7 +129,7 @@ def _summarise(
         )
         row: dict[str, Any] = {"method": method, "attainable": is_attainable(method)}
         for name, estimate in estimates.items():
-            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            row |= estimate.columns(name)
         yield row
 
 
@@ -141,5 +143,5 @@ def _compare(
             estimate = resamples.estimate(
                 mean, [of_seed[second] - of_seed[first] for of_seed in scores[name]]
             )
-            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            row |= estimate.columns(name)
         yield row
