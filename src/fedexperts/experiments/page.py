@@ -41,7 +41,7 @@ def as_page(chart: Chart) -> go.Figure:
         drawn.update_yaxes(title_text=chart.y_label if place["col"] == 1 else "", **place)
     if chart.x_share:
         drawn.update_xaxes(tickformat=".0%")
-    drawn.update_yaxes(tickformat=".2f" if chart.y_ratio else ".0%")
+    drawn.update_yaxes(tickformat=".2f" if chart.y_ratio else ".1~%")
     drawn.update_layout(margin={"t": 120})
     return drawn
 
