@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import reproduction
+from benchmarks import reproduction, results_page
 from benchmarks.reproduction import DOCUMENT, KEYS, RESULTS, VALUES
 from fedexperts.experiments.charts import ALPHA, P, Q
 from fedexperts.experiments.picture import as_picture
@@ -21,9 +21,9 @@ def results():
 
 def test_the_document_shows_the_files_of_results(results):
     document = DOCUMENT.read_text(encoding="utf-8")
-    names = [name for name, _ in reproduction.tables(results)]
+    names = [name for name, _ in results_page.tables(results)]
     assert sorted(re.findall(r"^<!-- (?!end of )(.+) -->$", document, re.MULTILINE)) == sorted(names)
-    assert reproduction.filled(document, results) == document, "run python -m benchmarks.reproduction"
+    assert results_page.filled(document, results) == document, "run python -m benchmarks.reproduction"
 
 
 def test_means_by_seed_follow_from_the_clients(results):
@@ -35,7 +35,7 @@ def test_means_by_seed_follow_from_the_clients(results):
 
 def test_every_figure_of_the_documentation_is_drawn_from_the_files(results):
     document = DOCUMENT.read_text(encoding="utf-8")
-    for name, chart in reproduction.figures(results).items():
+    for name, chart in results_page.figures(results).items():
         assert f"(results/{name}.svg)" in document
         drawn = as_picture(chart)
         assert len([axes for axes in drawn.axes if axes.get_visible()]) == len(chart.panels) > 0
@@ -129,10 +129,48 @@ def test_a_difference_is_turned_where_the_summary_has_it_the_other_way():
     values = {"local_accuracy": 0.02, "local_accuracy_low": 0.01, "local_accuracy_high": 0.05}
     values |= {"global_accuracy": -0.02, "global_accuracy_low": -0.04, "global_accuracy_high": 0.01}
     other = {**row, "method": "finetuned", "reference": "mixture"}
-    table = reproduction.difference_table(pd.DataFrame([{**row, **values}, {**other, **values}]))
-    cells = {cells[2:4]: cells[4:] for cells in table.rows}
-    assert cells["Density ratio", "Mixture"] == ("+2.0 [1.0, 5.0]", "-2.0 [-4.0, 1.0]")
-    assert cells["Mixture", "Fine-tuned"] == ("-2.0 [-5.0, -1.0]", "+2.0 [-1.0, 4.0]")
+    table = results_page.difference_table(pd.DataFrame([{**row, **values}, {**other, **values}]))
+    cells = {cells[:3]: cells[3:] for cells in table.rows}
+    assert table.head == ("method", "against", "test", "p = 0.3")
+    assert cells["Density ratio", "Mixture", "local"] == ("+2.0 [1.0, 5.0]",)
+    assert cells["Mixture", "Fine-tuned", "local"] == ("-2.0 [-5.0, -1.0]",)
+    assert cells["Mixture", "Fine-tuned", "global"] == ("+2.0 [-1.0, 4.0]",)
+
+
+def test_a_family_is_all_that_differs_in_p_or_alpha_alone():
+    settings = ["paper, alpha = 0.05", "paper, alpha = 10", "paper", "paper, q = 0.9"]
+    table = pd.DataFrame(
+        {"dataset": "digits", "setting": settings, "p": [np.nan, np.nan, 0.3, 0.3], "method": "x", "seed": 4}
+    )
+    found = dict(results_page.families(table))
+    assert {name: list(rows.columns) for name, rows in found.items()} == {
+        "digits, paper, Dirichlet": ["environment", ALPHA, "seed", "method"],
+        "digits, paper": ["environment", P, "seed", "method"],
+        "digits, paper, q = 0.9": ["environment", P, "seed", "method"],
+    }
+    assert found["digits, paper, Dirichlet"][ALPHA].tolist() == [0.05, 10]
+    assert found["digits, paper"][P].tolist() == [0.3]
+
+
+def test_a_frontier_is_compared_with_a_constant_weight_on_the_same_seeds():
+    losses = np.arange(1, 21) / 2
+    kept = {"constant": 50.0, "density_ratio": 52.0}
+    rows = [
+        {"dataset": "digits", "setting": "paper", "p": 0.6, "method": method, "calibrated": False}
+        | {"seed": seed, "local_drop": loss, "global_accuracy": value + seed + (loss > 3)}
+        for method, value in kept.items()
+        for seed in (0, 2)
+        for loss in losses
+    ]
+    ((_, moved),) = results_page.families(pd.DataFrame(rows))
+    assert results_page.area_table(moved).rows == (
+        ("Density ratio", "53.7 (+2.0 [2.0, 2.0])"),
+        ("Constant", "51.7"),
+    )
+    assert results_page.kept_table(moved).rows == (
+        ("Density ratio", "53.0 / 53.0 / 54.0"),
+        ("Constant", "51.0 / 51.0 / 52.0"),
+    )
 
 
 def test_nothing_is_read_where_there_is_nothing(tmp_path):

@@ -1,0 +1,241 @@
+"""The tables and figures of docs/results.md, made from the files of docs/results."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmarks.measuring import ROOT
+from benchmarks.tables import put
+from fedexperts.evaluation.display import ALL, CALIBRATED, looks, percent, percent_interval, predictors
+from fedexperts.experiments import charts
+from fedexperts.experiments.charts import ALPHA, P
+from fedexperts.experiments.frontier import REFERENCE, summarise_frontier
+from fedexperts.experiments.gates import summarise_gates
+from fedexperts.experiments.names import name_of, setting_of, value_of
+from fedexperts.experiments.paper_tables import TextTable, as_bars, table1
+from fedexperts.experiments.report import CHARTS
+from fedexperts.experiments.specification import Experiment, read_experiment
+from fedexperts.experiments.summary import axes_of, summarise_points
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from benchmarks.reproduction import Results
+
+    Cells = dict[str, dict[tuple[str, ...], str]]
+
+EXPERIMENTS = ROOT / "conf" / "experiments"
+CONFIDENCE: float = Experiment.model_fields["confidence"].default
+
+PAPERS_METHODS = ("fedavg", "local", "finetuned", "mixture")
+COMPARED = (
+    ("mixture", "fedavg"),
+    ("mixture", "finetuned"),
+    ("average", "mixture"),
+    ("density_ratio", "mixture"),
+    (f"density_ratio{CALIBRATED}", "mixture"),
+    (f"fedavg{CALIBRATED}", "fedavg"),
+)
+LOSSES = ("loss_1", "loss_3", "loss_8")
+GATE_PLACES = [("local", "all"), ("global", "all"), ("local", "majority"), ("local", "minority")]
+GATE_HEADS = ("own", "balanced", "own classes", "other classes", "gain, own", "gain, balanced")
+
+
+def filled(document: str, results: Results) -> str:
+    """The document with all tables between their marks."""
+    for name, table in tables(results):
+        document = put(as_bars(table), name, document)
+    return document
+
+
+def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
+    """All tables, by the names of their marks."""
+    for experiment, summary, differences in _summaries(results.clients):
+        papers = summary[summary["method"].isin(PAPERS_METHODS)]
+        for test, table in zip(("global", "local"), table1(papers), strict=True):
+            yield f"{experiment}, {test}", _without_environment(table)
+        yield from _by_family(f"{experiment}, methods", summary, method_table)
+        yield from _by_family(f"{experiment}, differences", differences, difference_table)
+    for name, moved in families(results.frontier):
+        yield f"{name}, frontier", area_table(moved)
+        yield f"{name}, kept", kept_table(moved)
+    for name, gates in families(results.gates):
+        yield f"{name}, gates", gate_table(gates)
+
+
+def figures(results: Results) -> dict[str, charts.Chart]:
+    """All figures, by their names: the paper's for those methods that it has, and the frontiers."""
+    drawn = {}
+    for experiment, summary, _ in _summaries(results.clients):
+        papers = summary[summary["method"].isin(PAPERS_METHODS)]
+        for name in read_experiment(EXPERIMENTS / f"{experiment}.yml").figures:
+            if name in CHARTS:
+                drawn[f"{experiment}_{name}"] = CHARTS[name](papers)
+    for name, moved in families(results.frontier):
+        drawn[f"{re.sub(r'[^a-z0-9.]+', '_', name.lower())}_frontier"] = charts.frontier(_in_shares(moved))
+    return drawn
+
+
+def _summaries(clients: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Every experiment, with its summary and the differences between methods."""
+    for experiment, rows in clients.groupby("experiment", sort=False):
+        known = read_experiment(EXPERIMENTS / f"{experiment}.yml")
+        varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
+        yield str(experiment), *summarise_points(varied, known.resamples, known.confidence)
+
+
+def families(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split by data set and setting, so that in each part p or alpha alone varies.
+
+    Args:
+        table: With ``dataset``, ``setting`` and ``p``; an alpha is the last word of its setting.
+
+    Yields:
+        The name of the part, and its rows with ``environment`` and what varies as their first columns.
+    """
+    words = table["setting"].str.extract(r"^(?P<family>.*?)(?:, alpha = (?P<alpha>.+))?$")
+    family = words["family"].where(words["alpha"].isna(), words["family"] + ", Dirichlet")
+    varied = {P: table["p"].astype(float), ALPHA: words["alpha"].astype(float)}
+    rest = table.drop(columns=["dataset", "setting", "p"])
+    for (dataset, name), rows in rest.groupby([table["dataset"], family], sort=False):
+        axis = P if varied[P][rows.index].notna().all() else ALPHA
+        where = {"environment": dataset, axis: varied[axis][rows.index], "seed": rows["seed"]}
+        placed = pd.concat([pd.DataFrame(where), rows.drop(columns="seed")], axis="columns")
+        yield f"{dataset}, {name}", placed.sort_values(axis, kind="stable")
+
+
+def _by_family(
+    name: str, table: pd.DataFrame, make: Callable[[pd.DataFrame], TextTable]
+) -> Iterator[tuple[str, TextTable]]:
+    """Make a table for each value of what varies beside p or alpha, the first of the axes."""
+    others = axes_of(table)[2:]
+    if not others:
+        yield name, make(table)
+        return
+    for values, part in table.groupby(others, sort=False):
+        words = [setting_of(axis, value) for axis, value in zip(others, values, strict=True)]
+        yield ", ".join([name, *words]), make(part.drop(columns=others))
+
+
+def _without_environment(table: TextTable) -> TextTable:
+    """Leave out the first column: all of an experiment's results are of one data set."""
+    rows = tuple(row[1:] for row in table.rows)
+    return replace(table, head=table.head[1:], rows=rows, settings=table.settings - 1)
+
+
+def _across(
+    title: str, names: tuple[str, ...], cells: Mapping[str, Mapping[tuple[str, ...], str]]
+) -> TextTable:
+    """Lay out cells that are given by the head of their column and the names of their row."""
+    rows = dict.fromkeys(row for column in cells.values() for row in column)
+    body = tuple((*row, *(column.get(row, "") for column in cells.values())) for row in rows)
+    return TextTable(title, (*names, *cells), body, len(names))
+
+
+def _columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split a table of one family by what varies in it, which is its second column."""
+    axis = table.columns[1]
+    for value, part in table.groupby(axis, sort=False):
+        yield setting_of(axis, value), part
+
+
+def _rows(part: pd.DataFrame) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """A setting's rows by their methods, in the order in which these are always shown."""
+    by_method = {row["method"]: row for row in part.to_dict("records")}
+    for method, look in looks(by_method).items():
+        yield look.full_label, by_method[method]
+
+
+def method_table(summary: pd.DataFrame) -> TextTable:
+    """Write local and global accuracy of every method."""
+    cells: Cells = {
+        head: {
+            (label,): f"{percent(row['local_accuracy'])} / {percent(row['global_accuracy'])}"
+            for label, row in _rows(part)
+        }
+        for head, part in _columns(summary[summary["clients"] == ALL])
+    }
+    return _across("Methods", ("method",), cells)
+
+
+def difference_table(differences: pd.DataFrame) -> TextTable:
+    """Write what one method has more than another, in points of accuracy."""
+    cells: Cells = {
+        head: {
+            (_label(method), _label(reference), test): _difference(part, method, reference, test)
+            for method, reference in COMPARED
+            for test in ("local", "global")
+        }
+        for head, part in _columns(differences[differences["clients"] == ALL])
+    }
+    return _across("Differences", ("method", "against", "test"), cells)
+
+
+def _difference(part: pd.DataFrame, method: str, reference: str, test: str) -> str:
+    for names, sign in (((method, reference), 1), ((reference, method), -1)):
+        found = part[(part["method"] == names[0]) & (part["reference"] == names[1])]
+        if len(found):
+            value, *bounds = (sign * found.iloc[0][f"{test}_accuracy{end}"] for end in ("", "_low", "_high"))
+            return f"{_signed(value)} {percent_interval(min(bounds), max(bounds))}"
+    return ""
+
+
+def area_table(moved: pd.DataFrame) -> TextTable:
+    """Write the areas under one family's frontiers, and how they compare with a constant weight's."""
+    return _frontier_table("Area", moved, lambda row: percent(row["auf"]) + _gain(row))
+
+
+def kept_table(moved: pd.DataFrame) -> TextTable:
+    """Write the global accuracy that is left where local accuracy is equal."""
+    return _frontier_table("Kept", moved, lambda row: " / ".join(percent(row[loss]) for loss in LOSSES))
+
+
+def _frontier_table(title: str, moved: pd.DataFrame, cell: Callable[[Mapping[Any, Any]], str]) -> TextTable:
+    summary = summarise_frontier(_in_shares(moved), CONFIDENCE)
+    summary = summary.assign(method=predictors).dropna(subset=LOSSES, how="all")
+    cells: Cells = {
+        head: {(label,): cell(row) for label, row in _rows(part)} for head, part in _columns(summary)
+    }
+    return _across(title, ("method",), cells)
+
+
+def _gain(row: Mapping[Any, Any]) -> str:
+    if isnan(row["gain"]) or row["method"] == REFERENCE:
+        return ""
+    interval = "" if isnan(row["gain_low"]) else f" {percent_interval(row['gain_low'], row['gain_high'])}"
+    return f" ({_signed(row['gain'])}{interval})"
+
+
+def gate_table(gates: pd.DataFrame) -> TextTable:
+    """Write what one family's trained gates do."""
+    summary = summarise_gates(gates, CONFIDENCE)
+    axis = summary.columns[1]
+    rows = []
+    for value, part in summary.groupby(axis, sort=False):
+        cells = part.set_index(["test_set", "class_group"])
+        weights = [_number(cells["mean_weight"].get(place), ".3f") for place in GATE_PLACES]
+        gains = [_number(cells["gain"].get(place), "+.3f") for place in GATE_PLACES[:2]]
+        rows.append((value_of(axis, value), *weights, *gains))
+    return TextTable("Gates", (name_of(axis), *GATE_HEADS), tuple(rows), 1)
+
+
+def _in_shares(moved: pd.DataFrame) -> pd.DataFrame:
+    """The frontier as reports have it: in shares."""
+    return moved.assign(**{name: moved[name] / 100 for name in ("local_drop", "global_accuracy")})
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
+
+
+def _label(method: str) -> str:
+    return looks([method])[method].full_label
+
+
+def _signed(share: float) -> str:
+    return "n/a" if isnan(share) else f"{100 * share:+.1f}"
