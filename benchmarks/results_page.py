@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmarks.measuring import ROOT
+from benchmarks.results_files import experiment_of
 from benchmarks.tables import put
 from fedexperts.evaluation.display import ALL, CALIBRATED, looks, percent, percent_interval, predictors
 from fedexperts.experiments import charts
-from fedexperts.experiments.charts import ALPHA, P
+from fedexperts.experiments.charts import ALPHA, P, Q
 from fedexperts.experiments.frontier import REFERENCE, summarise_frontier
 from fedexperts.experiments.gates import summarise_gates
+from fedexperts.experiments.grid import SEED, expand
 from fedexperts.experiments.names import name_of, setting_of, value_of
 from fedexperts.experiments.paper_tables import TextTable, as_bars, table1
 from fedexperts.experiments.report import CHARTS
-from fedexperts.experiments.specification import Experiment, read_experiment
-from fedexperts.experiments.summary import axes_of, summarise_points
+from fedexperts.experiments.specification import Experiment
+from fedexperts.experiments.summary import axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from benchmarks.reproduction import Results
+    from benchmarks.results_files import Results
 
     Cells = dict[str, dict[tuple[str, ...], str]]
 
-EXPERIMENTS = ROOT / "conf" / "experiments"
 CONFIDENCE: float = Experiment.model_fields["confidence"].default
 
 PAPERS_METHODS = ("fedavg", "local", "finetuned", "mixture")
@@ -55,7 +56,8 @@ def filled(document: str, results: Results) -> str:
 
 def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     """All tables, by the names of their marks."""
-    for experiment, summary, differences in _summaries(results.clients):
+    yield "finished", finished_table(results.clients)
+    for experiment, summary, differences in results.summaries:
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
         for test, table in zip(("global", "local"), table1(papers), strict=True):
             yield f"{experiment}, {test}", _without_environment(table)
@@ -71,9 +73,9 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
 def figures(results: Results) -> dict[str, charts.Chart]:
     """All figures, by their names: the paper's for those methods that it has, and the frontiers."""
     drawn = {}
-    for experiment, summary, _ in _summaries(results.clients):
+    for experiment, summary, _ in results.summaries:
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
-        for name in read_experiment(EXPERIMENTS / f"{experiment}.yml").figures:
+        for name in experiment_of(experiment).figures:
             if name in CHARTS:
                 drawn[f"{experiment}_{name}"] = CHARTS[name](papers)
     for name, moved in families(results.frontier):
@@ -81,12 +83,17 @@ def figures(results: Results) -> dict[str, charts.Chart]:
     return drawn
 
 
-def _summaries(clients: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Every experiment, with its summary and the differences between methods."""
-    for experiment, rows in clients.groupby("experiment", sort=False):
-        known = read_experiment(EXPERIMENTS / f"{experiment}.yml")
-        varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
-        yield str(experiment), *summarise_points(varied, known.resamples, known.confidence)
+def finished_table(clients: pd.DataFrame) -> TextTable:
+    """Write how many settings of each experiment are finished, by seed."""
+    experiments = {str(name): rows for name, rows in clients.groupby("experiment", sort=False)}
+    planned = {name: expand(experiment_of(name)) for name in experiments}
+    seeds = sorted({choice.axes[SEED] for choices in planned.values() for choice in choices})
+    rows = []
+    for name, own in experiments.items():
+        done = own.drop_duplicates([P, ALPHA, Q, "seed"])["seed"].value_counts()
+        total = Counter(choice.axes[SEED] for choice in planned[name])
+        rows.append((f"`{name}`", *(f"{done.get(seed, 0)} of {total[seed]}" for seed in seeds)))
+    return TextTable("Finished", ("experiment", *(setting_of(SEED, seed) for seed in seeds)), tuple(rows), 1)
 
 
 def families(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import reproduction, results_page
-from benchmarks.reproduction import DOCUMENT, KEYS, RESULTS, VALUES
+from benchmarks import results_files as files
+from benchmarks import results_page
+from benchmarks.reproduction import DOCUMENT, RESULTS
+from benchmarks.results_files import KEYS, VALUES
 from fedexperts.experiments.charts import ALPHA, P, Q
 from fedexperts.experiments.picture import as_picture
 
 
 @pytest.fixture(scope="module")
 def results():
-    return reproduction.read_results(RESULTS)
+    return files.read_results(RESULTS)
 
 
 def test_the_document_shows_the_files_of_results(results):
@@ -28,7 +30,7 @@ def test_the_document_shows_the_files_of_results(results):
 
 def test_means_by_seed_follow_from_the_clients(results):
     stored = pd.read_csv(RESULTS / "table1.csv")
-    pd.testing.assert_frame_equal(stored, reproduction.means_by_seed(results.clients))
+    pd.testing.assert_frame_equal(stored, files.means_by_seed(results.clients))
     assert list(stored) == ["dataset", "setting", "p", "method", "calibrated", "seed", "test_set", "accuracy"]
     assert stored["accuracy"].between(0, 100).all()
 
@@ -67,14 +69,14 @@ def report(folder, name, accuracy, seeds=(0,), **axes):
         tables["gates"].append({**about, **weight})
     for table, rows in tables.items():
         pd.DataFrame(rows).to_csv(folder / name / f"{table}.csv", index=False)
-    return reproduction.read_report(folder / name)
+    return files.read_report(folder / name)
 
 
 def test_a_seed_that_was_run_anew_leaves_nothing_of_what_it_was(tmp_path):
     old = report(tmp_path / "a", "results_x", 0.5, seeds=(0, 1), **{P: 0.3})
     other = {name: getattr(old, name).assign(method="local") for name in ("clients", "frontier")}
-    both = reproduction.merged(
-        reproduction.Results(**other, gates=old.gates), report(tmp_path / "b", "results_x", 0.7, **{P: 0.3})
+    both = files.merged(
+        files.Results(**other, gates=old.gates), report(tmp_path / "b", "results_x", 0.7, **{P: 0.3})
     )
     assert both.clients.groupby("seed")["method"].unique().map(list).to_dict() == {
         0: ["fedavg"],
@@ -87,17 +89,17 @@ def test_a_seed_that_was_run_anew_leaves_nothing_of_what_it_was(tmp_path):
 def test_reports_of_several_machines_are_put_together(tmp_path):
     first = report(tmp_path / "a", "results_x", 0.5, seeds=(0, 1), **{P: 0.3})
     second = report(tmp_path / "b", "results_x", 0.7, seeds=(1, 2), **{P: 0.3})
-    both = reproduction.merged(first, second)
+    both = files.merged(first, second)
     assert both.clients.groupby("seed")["accuracy"].mean().to_dict() == {0: 0.5, 1: 0.7, 2: 0.7}
     assert both.frontier.set_index("seed")["global_accuracy"].to_dict() == {0: 50.0, 1: 70.0, 2: 70.0}
     assert both.frontier["local_drop"].tolist() == [3.0] * 3
-    reproduction.write_results(both, tmp_path / "results")
-    again = reproduction.read_results(tmp_path / "results")
+    files.write_results(both, tmp_path / "results")
+    again = files.read_results(tmp_path / "results")
     for name in KEYS:
         assert list(getattr(again, name)) == [*KEYS[name], *VALUES[name]]
         pd.testing.assert_frame_equal(getattr(again, name), getattr(both, name), check_dtype=False)
     before = (tmp_path / "results" / "clients.csv.gz").read_bytes()
-    reproduction.write_results(again, tmp_path / "results")
+    files.write_results(again, tmp_path / "results")
     assert (tmp_path / "results" / "clients.csv.gz").read_bytes() == before
 
 
@@ -112,7 +114,7 @@ def test_reports_of_several_machines_are_put_together(tmp_path):
 )
 def test_a_setting_is_named_by_its_experiment_and_all_but_p(name, axes, setting, tmp_path):
     found = report(tmp_path, name, 0.5, **axes)
-    means = reproduction.means_by_seed(found.clients)
+    means = files.means_by_seed(found.clients)
     assert set(means["setting"]) == set(found.frontier["setting"]) == set(found.gates["setting"]) == {setting}
     assert means["p"].fillna(-1).tolist() == [axes.get(P, -1)] * 2
     assert means["accuracy"].tolist() == [50.0, 50.0]
@@ -135,6 +137,16 @@ def test_a_difference_is_turned_where_the_summary_has_it_the_other_way():
     assert cells["Density ratio", "Mixture", "local"] == ("+2.0 [1.0, 5.0]",)
     assert cells["Mixture", "Fine-tuned", "local"] == ("-2.0 [-5.0, -1.0]",)
     assert cells["Mixture", "Fine-tuned", "global"] == ("+2.0 [-1.0, 4.0]",)
+
+
+def test_what_is_finished_is_counted_by_seed():
+    done = [(0.3, 0), (0.6, 0), (0.6, 0), (0.3, 2)]
+    clients = pd.DataFrame(done, columns=[P, "seed"]).assign(
+        experiment="results_fashion_mnist", **{ALPHA: np.nan, Q: np.nan}
+    )
+    table = results_page.finished_table(clients)
+    assert table.head == ("experiment", "seed = 0", "seed = 1", "seed = 2", "seed = 3")
+    assert table.rows == (("`results_fashion_mnist`", "2 of 5", "0 of 5", "1 of 5", "0 of 5"),)
 
 
 def test_a_family_is_all_that_differs_in_p_or_alpha_alone():
@@ -174,7 +186,7 @@ def test_a_frontier_is_compared_with_a_constant_weight_on_the_same_seeds():
 
 
 def test_nothing_is_read_where_there_is_nothing(tmp_path):
-    empty = reproduction.read_results(tmp_path)
+    empty = files.read_results(tmp_path)
     assert not any(len(getattr(empty, name)) for name in KEYS)
     new = report(tmp_path, "results_x", 0.5, **{P: np.float64(0.3)})
-    assert len(reproduction.merged(empty, new).clients) == 2
+    assert len(files.merged(empty, new).clients) == 2

@@ -1,0 +1,132 @@
+"""The files of docs/results: what reports of experiments say, kept beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmarks.measuring import ROOT
+from fedexperts.experiments.charts import ALPHA, P, Q
+from fedexperts.experiments.specification import Experiment, read_experiment
+from fedexperts.experiments.summary import summarise_points
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+EXPERIMENTS = ROOT / "conf" / "experiments"
+
+AXES = {P: "p", ALPHA: "alpha", Q: "q"}
+KEYS = {
+    "clients": ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
+    "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
+    "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
+}
+VALUES = {
+    "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
+    "frontier": ["global_accuracy"],
+    "gates": ["mean_weight", "gain"],
+}
+RUNS = {
+    "clients": ["experiment", "environment", *AXES, "seed"],
+    "frontier": ["dataset", "setting", "p", "seed"],
+    "gates": ["dataset", "setting", "p", "seed"],
+}
+FILES = {"clients": "clients.csv.gz", "frontier": "frontier.csv", "gates": "gates.csv"}
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Results:
+    """What docs/results holds; each table has a row per combination of its :data:`KEYS`.
+
+    Attributes:
+        clients: How well each method does for each client; accuracies are shares.
+        frontier: Global accuracy in percent at losses of local accuracy in points.
+        gates: What the trained gates do.
+    """
+
+    clients: pd.DataFrame
+    frontier: pd.DataFrame
+    gates: pd.DataFrame
+
+    @cached_property
+    def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+        """Every experiment, with its summary and the differences between methods."""
+        found = []
+        for name, rows in self.clients.groupby("experiment", sort=False):
+            experiment = experiment_of(str(name))
+            varied = rows.drop(columns="experiment").dropna(axis="columns", how="all")
+            found.append((str(name), *summarise_points(varied, experiment.resamples, experiment.confidence)))
+        return found
+
+
+def experiment_of(name: str) -> Experiment:
+    """Read the settings of an experiment that results are kept of."""
+    return read_experiment(EXPERIMENTS / f"{name}.yml")
+
+
+def read_results(folder: Path) -> Results:
+    """Read the files of results; tables whose file is not there are empty."""
+    tables = {
+        name: pd.read_csv(folder / file) if (folder / file).exists() else pd.DataFrame(columns=KEYS[name])
+        for name, file in FILES.items()
+    }
+    return Results(**tables)
+
+
+def read_report(folder: Path) -> Results:
+    """Read an experiment's report, in the form of the files of results."""
+    found = {}
+    for name, file in (("clients", "results"), ("frontier", "frontier"), ("gates", "gates")):
+        table = pd.read_csv(folder / f"{file}.csv").assign(experiment=folder.name)
+        table = table.assign(**{axis: table.get(axis, float("nan")) for axis in AXES})
+        found[name] = table if name == "clients" else _by_setting(table)
+    for column in ("local_drop", "global_accuracy"):
+        found["frontier"][column] *= 100
+    return Results(
+        **{name: table[[*KEYS[name], *VALUES[name]]].round(DIGITS) for name, table in found.items()}
+    )
+
+
+def merged(old: Results, new: Results) -> Results:
+    """Put new results beside old ones; a seed that was run anew replaces all of what it was before."""
+    tables = {}
+    for name, keys in KEYS.items():
+        before, after = getattr(old, name), getattr(new, name)
+        again, runs = (pd.MultiIndex.from_frame(table[RUNS[name]].fillna(-1)) for table in (before, after))
+        both = [table for table in (before[~again.isin(runs)], after) if len(table)]
+        tables[name] = pd.concat(both).sort_values(keys, ignore_index=True)
+    return Results(**tables)
+
+
+def write_results(results: Results, folder: Path) -> None:
+    """Write the files of results, and the means by seed that follow from them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, file in FILES.items():
+        # Without the time of writing, the same content makes the same file.
+        packed: Any = {"method": "gzip", "mtime": 0} if file.endswith(".gz") else None
+        getattr(results, name).to_csv(folder / file, index=False, compression=packed)
+    means_by_seed(results.clients).to_csv(folder / "table1.csv", index=False)
+
+
+def means_by_seed(clients: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracies over clients, in percent."""
+    keys = ["dataset", "setting", "p", "method", "calibrated", "seed", "test_set"]
+    means = 100 * _by_setting(clients).groupby(keys, dropna=False, sort=False)["accuracy"].mean()
+    return means.round(3).reset_index()
+
+
+def _by_setting(table: pd.DataFrame) -> pd.DataFrame:
+    """Name data set, setting and p in three columns, whatever else the setting consists of."""
+    settings = [_setting(row) for row in table[["experiment", ALPHA, Q]].to_dict("records")]
+    return table.rename(columns={"environment": "dataset", P: "p"}).assign(setting=settings)
+
+
+def _setting(row: Mapping[Any, Any]) -> str:
+    kind = "tuned" if row["experiment"].endswith("_tuned") else "paper"
+    others = [f"{AXES[axis]} = {row[axis]:g}" for axis in (ALPHA, Q) if row[axis] == row[axis]]
+    return ", ".join([kind, *others])
