@@ -12,7 +12,7 @@ import argparse
 import matplotlib as mpl
 
 from benchmarks.measuring import ROOT
-from benchmarks.results_files import merged, read_report, read_results, write_results
+from benchmarks.results_files import REPORT, merged, read_report, read_results, write_results
 from benchmarks.results_page import figures, filled
 from fedexperts.experiments.picture import as_picture
 
@@ -27,10 +27,11 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="an experiment with a report")
     results = read_results(RESULTS)
     for name in parser.parse_args().experiments:
-        if not (REPORTS / name).is_dir():
+        missing = [file for file in REPORT.values() if not (REPORTS / name / file).exists()]
+        if "results.csv" in missing:
             parser.error(f"there is no report of {name}; `kedro experiment report {name}` writes one")
-        if not (REPORTS / name / "frontier.csv").exists():
-            parser.error(f"the report of {name} has no frontier; the page shows it for every experiment")
+        if missing:
+            parser.error(f"the report of {name} has no {missing[0]}; the page shows it for every experiment")
         results = merged(results, read_report(REPORTS / name))
     write_results(results, RESULTS)
     with mpl.rc_context({"svg.hashsalt": "fedexperts"}):  # the same content makes the same file

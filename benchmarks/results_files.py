@@ -36,6 +36,8 @@ RUNS = {
     "gates": ["dataset", "setting", "p", "seed"],
 }
 FILES = {"clients": "clients.csv.gz", "frontier": "frontier.csv", "gates": "gates.csv"}
+REPORT = {"clients": "results.csv", "frontier": "frontier.csv", "gates": "gates.csv"}
+"""The files of an experiment's report that results are read from."""
 DIGITS = 5
 
 
@@ -81,8 +83,8 @@ def read_results(folder: Path) -> Results:
 def read_report(folder: Path) -> Results:
     """Read an experiment's report, in the form of the files of results."""
     found = {}
-    for name, file in (("clients", "results"), ("frontier", "frontier"), ("gates", "gates")):
-        table = pd.read_csv(folder / f"{file}.csv").assign(experiment=folder.name)
+    for name, file in REPORT.items():
+        table = pd.read_csv(folder / file).assign(experiment=folder.name)
         table = table.assign(**{axis: table.get(axis, float("nan")) for axis in AXES})
         found[name] = table if name == "clients" else _by_setting(table)
     for column in ("local_drop", "global_accuracy"):

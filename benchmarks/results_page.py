@@ -48,8 +48,16 @@ GATE_HEADS = ("own", "balanced", "own classes", "other classes", "gain, own", "g
 
 
 def filled(document: str, results: Results) -> str:
-    """The document with all tables between their marks."""
+    """The document with all tables between their marks.
+
+    Raises:
+        ValueError: If a table has no marks in it.
+    """
     for name, table in tables(results):
+        if f"<!-- {name} -->" not in document:
+            raise ValueError(
+                f"the document has no place for this table: <!-- {name} --><!-- end of {name} -->"
+            )
         document = put(as_bars(table), name, document)
     return document
 

@@ -10,7 +10,6 @@ from fedexperts.evaluation.frontier import (
     AREA,
     COLUMNS,
     area_under_frontier,
-    frontier_table,
     global_at,
     mean_curves,
     specialist_accuracy,
@@ -112,19 +111,6 @@ def test_the_frontier_falls_and_lies_on_or_above_every_point(points, local):
     if not np.isnan(reached):
         assert reached <= max(common for _, common in points) + 1e-12
         assert reached <= global_at(drawn, local / 2) + 1e-12
-
-
-def test_the_table_holds_every_form_of_every_method():
-    both = pd.concat([TWO, table({3: [(1.0, 0.7, 0.6)], 8: [(1.0, 0.9, 0.6)]}, calibrated=True)])
-    found = frontier_table(both, METRICS).set_index("calibrated")
-    assert found.columns.tolist() == ["method", "loss_0.5", "loss_1", "loss_3", "loss_5", "loss_8", "auf"]
-    # the specialist has 0.8: from (0.8, 0.2) to (0.7, 0.6) four points of global for one of local accuracy
-    np.testing.assert_allclose(
-        found.loc[False, ["loss_0.5", "loss_1", "loss_3", "loss_5", "loss_8"]].astype(float),
-        [0.22, 0.24, 0.32, 0.4, 0.52],
-    )
-    assert found.loc[False, "auf"] == pytest.approx(0.2 + 4 * np.mean(AREA))
-    assert found.loc[True, "auf"] == pytest.approx(0.6)
 
 
 def test_the_figure_holds_every_curve_with_its_area():

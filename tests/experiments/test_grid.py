@@ -149,12 +149,55 @@ def test_points_are_selected_by_short_or_full_names_and_by_numbers_in_any_form()
         )
     )
     assert len(select(choices, {})) == 8
-    kept = select(choices, {"alpha": "1", "environment": "b"})
+    kept = select(choices, {"alpha": ["1"], "environment": ["b"]})
     assert [choice.label for choice in kept] == ["b alpha=1 expert=mlp seed=0", "b alpha=1 expert=mlp seed=1"]
-    assert select(choices, {"partition.alpha": "1e-1", "seed": "0", "expert": "mlp"})[0].label.startswith(
-        "a alpha=0.1"
-    )
+    assert select(choices, {"partition.alpha": ["1e-1"], "seed": ["0"], "expert": ["mlp"]})[
+        0
+    ].label.startswith("a alpha=0.1")
     with pytest.raises(UserError, match=r"--only alpah.*partition\.alpha"):
-        select(choices, {"alpah": "1"})
+        select(choices, {"alpah": ["1"]})
     with pytest.raises(UserError, match="no point of the experiment has alpha=7"):
-        select(choices, {"alpha": "7"})
+        select(choices, {"alpha": ["7"]})
+
+
+def test_several_values_of_a_setting_are_alternatives():
+    choices = expand(experiment(seeds=[0, 1, 2], grid={"evaluation.frontier": [True, False]}))
+    assert [choice.axes["seed"] for choice in select(choices, {"seed": ["0", "2"]})] == [0, 2, 0, 2]
+    (kept,) = select(choices, {"seed": ["1"], "frontier": ["true"]})
+    assert kept.axes == {"evaluation.frontier": True, "seed": 1}
+
+
+def test_a_short_name_of_two_settings_is_refused():
+    rates = ["federation.learning_rate", "personalization.learning_rate"]
+    choices = expand(experiment(grid={name: [0.1, 0.2] for name in rates}))
+    assert len(select(choices, {rates[1]: ["0.2"]})) == 2
+    with pytest.raises(UserError, match=" or ".join(rates)):
+        select(choices, {"learning_rate": ["0.2"]})
+
+
+def test_what_tells_sweeps_apart_is_an_axis_and_so_is_what_published_values_depend_on():
+    def sweep(environment, **settings):
+        return {"environments": [environment], "settings": settings, "grid": {"partition.alpha": [0.1, 1]}}
+
+    sweeps = [
+        sweep("a", **{"partition.scheme": "dirichlet", "partition.opt_out": 0.9, "partition.clients": 7}),
+        sweep("a", **{"partition.scheme": "dirichlet_client", "partition.clients": 7}),
+        sweep("b", **{"partition.scheme": "iid"}),
+    ]
+    choices = expand(Experiment.model_validate({"title": "t", "seeds": [0], "sweeps": sweeps}))
+    assert choices[0].axes == {
+        "partition.scheme": "dirichlet",
+        "partition.opt_out": 0.9,
+        "partition.alpha": 0.1,
+        "seed": 0,
+    }
+    assert len({choice.label for choice in choices}) == len(choices)
+    assert list(choices[2].axes) == ["partition.scheme", "partition.alpha", "seed"]
+    assert list(choices[2].settings) == ["partition.scheme", "partition.clients", "partition.alpha", "seed"]
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    file = tmp_path / "some.yml"
+    file.write_bytes("title: Münster".encode("latin-1"))
+    with pytest.raises(UserError, match="not a readable YAML file"):
+        read_experiment(file)

@@ -240,3 +240,10 @@ def test_a_copy_of_a_data_set_stands_beside_the_published_values_of_the_original
 def test_the_paper_says_nothing_about_other_data():
     summary = summary_of("base", **{"partition.majority_fraction": 0.6})
     assert add_published(summary, "global_accuracy")["published"].isna().all()
+
+
+def test_a_role_whose_only_client_has_no_local_test_is_no_group():
+    scores = [(0.5, 0.6), (0.7, 0.6), (float("nan"), 0.6)]
+    summary, _ = summarise_points(along(metrics({"fedavg": scores}, opted_out=[2])), *HOW)
+    assert summary["clients"].tolist() == ["all"]
+    assert summary["n_clients"].tolist() == [2]

@@ -45,7 +45,7 @@ def list_experiments(root: Path) -> None:
         click.echo(f"{name:<15} {len(expand(experiment)):>5} points  {experiment.title}")
 
 
-def run(root: Path, name: str, jobs: int | None, only: Mapping[str, str]) -> bool:
+def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str]]) -> bool:
     """Run the points that are not finished.
 
     Args:
@@ -67,27 +67,29 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, str]) -> boo
         here = [point for point in missing if point.choice.environment == environment]
         planned += plan(here, found.stages, found.made)
 
-    at_once = jobs or joblib.cpu_count()
+    at_once = max(1, min(jobs or joblib.cpu_count(), len(planned)))
     extra = {"engine.workers": max(1, joblib.cpu_count() // at_once)}
     failures: list[Failure] = []
-    if planned:
-        with progress(f"Experiment {name}", len(planned)) as report, interruption.heeded():
-            failures += _ingest(root, planned, folder / "logs", report)
-            lost = {failure.job for failure in failures}
+    try:
+        if planned:
+            with progress(f"Experiment {name}", len(planned)) as report, interruption.heeded():
+                failures += _ingest(root, planned, folder / "logs", report)
+                lost = {failure.job for failure in failures}
 
-            def note(done: int, running: Sequence[str]) -> None:
-                report(done + len(lost), _in_short(running))
-                write_state(folder, stand(root, points, before, [finished], failures))
+                def note(done: int, running: Sequence[str]) -> None:
+                    write_state(folder, stand(root, points, before, [finished], failures))
+                    report(done + len(lost), _in_short(running))
 
-            possible = [job for job in planned if job not in lost]
-            failures += run_jobs(possible, finished, extra, folder / "logs", at_once, note)
-    entries = stand(root, points, before, [finished], failures)
-    write_state(folder, entries)
-    done = sum(entries[point.key].state == "finished" for point in wanted)
-    for failure in failures:
-        log = f"\n    {failure.log}" if failure.log else ""
-        click.echo(f"failed: {failure.job.label}: {failure.reason}{log}", err=True)
-    click.echo(f"{done} of {len(wanted)} points are finished.")
+                possible = [job for job in planned if job not in lost]
+                run_jobs(possible, finished, extra, folder / "logs", at_once, note, failures)
+    finally:
+        entries = stand(root, points, before, [finished], failures)
+        write_state(folder, entries)
+        for failure in failures:
+            log = f"\n    {failure.log}" if failure.log else ""
+            click.echo(f"failed: {failure.job.label}: {failure.reason}{log}", err=True)
+        done = sum(entries[point.key].state == "finished" for point in wanted)
+        click.echo(f"{done} of {len(wanted)} points are finished.")
     return bool(failures)
 
 
@@ -100,7 +102,7 @@ def status(root: Path, name: str) -> None:
     click.echo(_count(entries))
 
 
-def print_commands(root: Path, name: str, only: Mapping[str, str]) -> None:
+def print_commands(root: Path, name: str, only: Mapping[str, Sequence[str]]) -> None:
     """Print a command line for each point that is not finished, and those to run once before."""
     _, points, wanted = _open(root, name, only)
     finished = open_finished(root, (point.choice.environment for point in points))
@@ -156,7 +158,9 @@ def _files(root: Path) -> dict[str, Path]:
     return {file.stem: file for file in sorted((conf_folder(root) / FOLDER).glob("*.yml"))}
 
 
-def _open(root: Path, name: str, only: Mapping[str, str]) -> tuple[Experiment, list[Point], list[Point]]:
+def _open(
+    root: Path, name: str, only: Mapping[str, Sequence[str]]
+) -> tuple[Experiment, list[Point], list[Point]]:
     """Read an experiment and check all of it; return its points, and those that are asked for."""
     files = _files(root)
     check_known("experiment", name, dict.fromkeys(files))

@@ -34,11 +34,16 @@ def _tells_mistakes(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    wrong = [value for value in values if "=" not in value]
-    if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} has no value; write {wrong[0]}=VALUE")
-    return dict(value.split("=", 1) for value in values)
+def _split(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, list[str]]:
+    only: dict[str, list[str]] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} has no value; write {text}=VALUE")
+        only.setdefault(name, []).append(value)
+    return only
 
 
 only_option = click.option(
@@ -46,7 +51,8 @@ only_option = click.option(
     metavar="KEY=VALUE",
     multiple=True,
     callback=_split,
-    help="Only points with this value of a setting, `seed` or `environment`; may be given several times.",
+    help="Only points with this value of a setting, `seed` or `environment`; may be given several times: "
+    "points have one of the values given for a setting, and so for each setting.",
 )
 
 
@@ -71,14 +77,14 @@ def list_(project: ProjectMetadata) -> None:
 @only_option
 @click.pass_obj
 @_tells_mistakes
-def run(project: ProjectMetadata, name: str, jobs: int | None, only: dict[str, str]) -> None:
+def run(project: ProjectMetadata, name: str, jobs: int | None, only: dict[str, list[str]]) -> None:
     """Run the points of an experiment that are not finished yet."""
     from fedexperts.commands import actions
 
     try:
         failed = actions.run(project.project_path, name, jobs, only)
     except KeyboardInterrupt:
-        click.echo(f"Stopped, and all runs with it. To go on: kedro experiment run {name}", err=True)
+        click.echo("Stopped, and all runs with it. The same command goes on.", err=True)
         raise click.exceptions.Exit(130) from None
     if failed:
         raise click.exceptions.Exit(1)
@@ -100,7 +106,7 @@ def status(project: ProjectMetadata, name: str) -> None:
 @only_option
 @click.pass_obj
 @_tells_mistakes
-def commands(project: ProjectMetadata, name: str, only: dict[str, str]) -> None:
+def commands(project: ProjectMetadata, name: str, only: dict[str, list[str]]) -> None:
     """Print the `kedro run` commands of the points that are not finished, for any scheduler."""
     from fedexperts.commands import actions
 

@@ -80,30 +80,6 @@ def area_under_frontier(curve: pd.DataFrame, specialist: float) -> float:
     return float(np.mean([global_at(curve, specialist - loss) for loss in AREA]))
 
 
-def frontier_table(frontier: pd.DataFrame, client_metrics: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the curves of all methods.
-
-    Args:
-        frontier: As for :func:`mean_curves`.
-        client_metrics: As for :func:`specialist_accuracy`.
-
-    Returns:
-        A row per ``method`` and ``calibrated``, in alphabetical order: ``loss_<points>`` for each of
-        :data:`LOSSES`, the global accuracy at that loss of local accuracy, and ``auf``, the area under the
-        frontier. All are shares; NaN where a method does not get there.
-    """
-    specialist = specialist_accuracy(client_metrics)
-    curves = mean_curves(frontier).groupby(["method", "calibrated"], sort=False)
-    rows = [
-        {"method": method, "calibrated": calibrated}
-        | {f"loss_{100 * loss:g}": global_at(curve, specialist - loss) for loss in LOSSES}
-        | {"auf": area_under_frontier(curve, specialist)}
-        for (method, calibrated), curve in curves
-    ]
-    names = ["method", "calibrated", *(f"loss_{100 * loss:g}" for loss in LOSSES), "auf"]
-    return pd.DataFrame(rows, columns=names)
-
-
 def _by_test(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Accuracies on both tests side by side; keys and test set are unique."""
     tests = {test: rows[rows["test_set"] == test].set_index(keys)["accuracy"] for test in ("local", "global")}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from fedexperts.errors import UserError
+from fedexperts.experiments import published
 from fedexperts.experiments.specification import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fedexperts.experiments.specification import Experiment, Sweep, Values
 
@@ -24,7 +27,8 @@ class Choice:
 
     Attributes:
         environment: The folder of ``conf``.
-        axes: The settings in which the points of an experiment differ, by dotted name; the seed is the last.
+        axes: The settings in which the points of an experiment differ, and those that published values depend
+            on, by dotted name; the seed is the last.
         settings: All settings that differ from the environment's, the axes among them, by dotted name.
     """
 
@@ -45,11 +49,28 @@ def expand(experiment: Experiment) -> list[Choice]:
     Raises:
         UserError: If paired lists differ in length, or a setting is given twice in a sweep.
     """
-    return [
+    choices = [
         choice
         for number, sweep in enumerate(experiment.sweeps, start=1)
         for choice in _expand(experiment, sweep, number)
     ]
+    named = dict.fromkeys(name for choice in choices for name in choice.settings if name != METHODS)
+    told = [name for name in named if name in published.SETTINGS or _differs(name, choices)]
+    return [_with_axes(choice, told) for choice in choices]
+
+
+def _differs(name: str, choices: Sequence[Choice]) -> bool:
+    """Whether a setting tells points of one environment apart; leaving it out counts as a value."""
+    values = {(choice.environment, str(choice.settings.get(name))) for choice in choices}
+    return len(values) > len({environment for environment, _ in values})
+
+
+def _with_axes(choice: Choice, told: Sequence[str]) -> Choice:
+    """Add axes which a sweep has the same for all of its points."""
+    more = {
+        name: choice.settings[name] for name in told if name in choice.settings and name not in choice.axes
+    }
+    return replace(choice, axes={**more, **choice.axes})
 
 
 def _expand(experiment: Experiment, sweep: Sweep, number: int) -> Iterator[Choice]:
@@ -92,43 +113,40 @@ def _short(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def select(choices: list[Choice], only: Mapping[str, str]) -> list[Choice]:
-    """Keep the points for which a setting, or the environment, has a value.
+def select(choices: list[Choice], only: Mapping[str, Sequence[str]]) -> list[Choice]:
+    """Keep the points for which settings, or the environment, have one of the values asked for.
 
     Args:
         choices: The points.
-        only: By name, the value as it was typed; a name may be shortened to what follows its last dot.
+        only: By name, values as they were typed; a name may be shortened to what follows its last dot.
 
     Raises:
-        UserError: If a name is no axis of any point, or nothing is left.
+        UserError: If a name is no axis of any point, or short for several, or nothing is left.
     """
     kept = choices
-    for name, text in only.items():
-        coordinates = [_coordinate(choice, name) for choice in choices]
-        if all(value is None for value in coordinates):
-            known = sorted({key for choice in choices for key in choice.axes})
+    known = sorted({key for choice in choices for key in choice.axes})
+    for name, texts in only.items():
+        meant = [name] if name in known else [key for key in known if key.rpartition(".")[2] == name]
+        if name == "environment":
+            kept = [choice for choice in kept if choice.environment in texts]
+        elif len(meant) == 1:
+            kept = [choice for choice in kept if any(_has(choice, meant[0], text) for text in texts)]
+        elif meant:
+            raise UserError(f"--only {name}: this may be {' or '.join(meant)}; write one of them in full")
+        else:
             raise UserError(f"--only {name}: the points differ in environment, {', '.join(known)}")
-        kept = [choice for choice in kept if _same(_coordinate(choice, name), text)]
     if not kept:
-        asked = " ".join(f"{name}={value}" for name, value in only.items())
+        asked = " ".join(f"{name}={text}" for name, texts in only.items() for text in texts)
         raise UserError(f"no point of the experiment has {asked}")
     return kept
 
 
-def _coordinate(choice: Choice, name: str) -> str | None:
-    if name == "environment":
-        return choice.environment
-    for key, value in choice.axes.items():
-        if name in {key, key.rpartition(".")[2]}:
-            return str(value)
-    return None
-
-
-def _same(value: str | None, text: str) -> bool:
-    """Whether two texts say the same; numbers may be written in several ways."""
-    if value is None:
+def _has(choice: Choice, name: str, text: str) -> bool:
+    """Whether a setting has a value that was typed; numbers may be written in several ways."""
+    if name not in choice.axes:
         return False
+    value = choice.axes[name]
     try:
-        return float(value) == float(text)
-    except ValueError:
-        return value == text
+        return text == str(value) or bool(yaml.safe_load(text) == value) or float(text) == float(value)
+    except (ValueError, TypeError, yaml.YAMLError):
+        return False

@@ -38,6 +38,16 @@ CHARTS: dict[str, Callable[[pd.DataFrame], charts.Chart]] = {
 }
 FRONTIER_CHARTS = {"frontier": charts.frontier}
 TABLES = {"table1": table1}
+WRITTEN = (
+    "results",
+    "summary",
+    "differences",
+    "gates",
+    "gates_summary",
+    "frontier",
+    "frontier_summary",
+    "validation",
+)
 MEASURES_IT = "evaluation.frontier"
 
 
@@ -88,8 +98,7 @@ def write_report(
     told = {key: files for key, files in results.items() if HISTORY in files}
     if told:
         tables["validation"] = best_rounds(_gather(points, told, HISTORY))
-    for old in folder.glob("*.csv"):
-        old.unlink()
+    _clear(folder)
     written = [folder / "results.parquet"]
     for name, content in tables.items():
         content.to_csv(folder / f"{name}.csv", index=False)
@@ -106,6 +115,14 @@ def write_report(
 
 def _gather(points: Sequence[Point], results: Mapping[str, Mapping[str, Path]], name: str) -> pd.DataFrame:
     return long_table(points, {key: files[name] for key, files in results.items()})
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier report may have written: what it had and this one has not is out of date."""
+    tables = [f"{name}.csv" for name in WRITTEN]
+    drawn = [f"{name}.{kind}" for name in (*CHARTS, *FRONTIER_CHARTS) for kind in ("html", "svg", "pdf")]
+    for name in (*tables, *drawn, *(f"{name}.{kind}" for name in TABLES for kind in ("md", "tex"))):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _write_table(name: str, tables: list[TextTable], folder: Path) -> list[Path]:

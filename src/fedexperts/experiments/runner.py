@@ -64,7 +64,8 @@ def run_jobs(
     folder: Path,
     at_once: int,
     report: Callable[[int, Sequence[str]], None],
-) -> list[Failure]:
+    failures: list[Failure],
+) -> None:
     """Run all jobs, none before those whose results it needs.
 
     A job that fails takes along only those that need its results.
@@ -76,14 +77,12 @@ def run_jobs(
         folder: Where the runs' logs go.
         at_once: The most runs at the same time.
         report: Called with the number of jobs behind us and the labels of those that run.
-
-    Returns:
-        What failed.
+        failures: What fails is added to it at once, so that an interrupt loses none.
 
     Raises:
         Interrupted: If the user interrupts; no run is left behind.
     """
-    waiting, running, failures = list(jobs), list[_Child](), list[Failure]()
+    waiting, running = list(jobs), list[_Child]()
     coming = {key for job in jobs for key in job.makes}
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -110,7 +109,6 @@ def run_jobs(
         stop([child.process for child in running])
         for child in running:
             child.output.close()
-    return failures
 
 
 def _start(job: Job, finished: Mapping[str, Finished], extra: Mapping[str, Any], folder: Path) -> _Child:
@@ -179,21 +177,27 @@ def _last_words(log: Path, code: int) -> str:
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End processes and what they have started, if they have not ended themselves."""
+    """End processes and what they have started, if they have not ended themselves.
+
+    They may end their step first; another interrupt meanwhile ends them at once.
+    """
     running = [process for process in processes if process.poll() is None]
     for process in running:
-        _ask_to_end(process)
+        _end(process, at_once=False)
     deadline = time.monotonic() + SECONDS_TO_STOP
-    while any(process.poll() is None for process in running) and time.monotonic() < deadline:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    for process in running:
-        process.kill()
-        process.wait()
+    try:
+        while any(process.poll() is None for process in running) and time.monotonic() < deadline:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                _end(process, at_once=True)
+            process.wait()
 
 
-def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:
     if not hasattr(os, "killpg"):
-        process.terminate()
+        process.kill() if at_once else process.terminate()
         return
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL if at_once else signal.SIGTERM)

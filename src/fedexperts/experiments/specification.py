@@ -116,7 +116,7 @@ def read_experiment(file: Path) -> Experiment:
     """
     try:
         content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    except (YAMLError, OmegaConfBaseException, OSError) as error:
+    except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: this is not a readable YAML file: {error}") from error
     try:
         return Experiment.model_validate(content)

@@ -81,6 +81,7 @@ def summarise_points(
 def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Split by role, where every seed has clients of several; all clients come first."""
     yield ALL, rows
+    rows = _with_both_tests(rows)
     unseen = rows["unseen"].astype(bool)
     opted_out = rows["opted_out"].astype(bool)
     roles = {OPTED_IN: ~unseen & ~opted_out, OPTED_OUT: ~unseen & opted_out, UNSEEN: unseen}
@@ -88,6 +89,12 @@ def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     found = {role: rows[chosen] for role, chosen in roles.items() if chosen.any()}
     if len(found) > 1:
         yield from ((role, part) for role, part in found.items() if part["seed"].nunique() == seeds)
+
+
+def _with_both_tests(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out clients without a local test, as :func:`pair_clients` does."""
+    tests = rows.dropna(subset="accuracy").groupby(["seed", "client_id"])["test_set"].transform("nunique")
+    return rows[tests.reindex(rows.index) == len(TESTS)]
 
 
 def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats]]]:
