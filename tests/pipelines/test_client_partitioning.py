@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fedexperts.errors import UserError
 from fedexperts.examples import Examples, as_texts
+from fedexperts.federation.clients import opt_in_training, select_opt_in
 from fedexperts.pipelines.client_partitioning import create_pipeline
 from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, note_settings, partition_clients
 
@@ -63,6 +66,23 @@ def test_preprocessing_is_fitted_to_opt_in_training_examples_alone():
     features = of.examples.features.copy()
     features[np.setdiff1d(np.arange(len(features)), chosen)] = 1e9
     assert fit_preprocessing(small.with_rows(of.examples, features), table, of.settings.data) == state
+
+
+def test_data_that_was_read_anew_is_refused_unless_the_opt_in_examples_are_the_same():
+    of = partitioned({"partition.opt_out_clients": [0]})
+    state = json.loads(json.dumps(fit_preprocessing(of.examples, of.assignments, of.settings.data)))
+    rows = opt_in_training(of.assignments)
+    others = np.setdiff1d(np.arange(len(of.examples)), rows)
+    for place, refused in ((others, False), (rows[:1], True)):
+        features = of.examples.features.copy()
+        features[place] += 1
+        changed = small.with_rows(of.examples, features)
+        with pytest.raises(UserError, match="read anew") if refused else nullcontext():
+            select_opt_in(changed, of.assignments, state)
+    fewer = slice(0, int(rows.max()))
+    shorter = Examples(of.examples.features[fewer], of.examples.labels[fewer], of.examples.class_names)
+    with pytest.raises(UserError, match="kedro run --pipelines client_partitioning"):
+        select_opt_in(shorter, of.assignments, state)
 
 
 def test_words_that_were_opted_out_are_in_no_vocabulary():

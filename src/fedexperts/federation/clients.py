@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedexperts.errors import UserError
+from fedexperts.examples import Examples
 from fedexperts.partitioning import TRAIN, VALIDATION, examples_by_client
 from fedexperts.preprocessing import apply, count_ids
 from fedexperts.provenance.fingerprint import fingerprint
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from fedexperts.examples import Examples
+FITTED_ON = "fitted_on"
+"""Where the fitted preprocessing holds the :func:`fingerprint_training` of the data that it was fitted on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +70,14 @@ def select_opt_in(
         The opt-in examples, client by client, those for training first.
 
     Raises:
-        UserError: If no client has opted in with any training example.
+        UserError: If no client has opted in with any training example, or the data set is another one than
+            was shared out.
     """
+    if preprocessing.get(FITTED_ON) not in {None, fingerprint_training(examples, assignments)}:
+        raise UserError(
+            "the data was read anew since it was shared out among the clients, and is not the same; share it "
+            "out again with `kedro run --pipelines client_partitioning`"
+        )
     own = assignments[assignments["opt_in"]]
     train, validation = examples_by_client(own, TRAIN), examples_by_client(own, VALIDATION)
     client_ids = tuple(train)
@@ -91,3 +99,28 @@ def select_opt_in(
         classes=examples.classes,
         vocabulary=count_ids(preprocessing),
     )
+
+
+def fingerprint_training(examples: Examples, assignments: pd.DataFrame) -> str:
+    """Name the opt-in training examples by their content; the name says nothing of any others.
+
+    Args:
+        examples: The data set.
+        assignments: A partition's table of examples; it may be of another data set.
+
+    Returns:
+        32 hexadecimal digits, or an empty text if there are none, or the data set has not got so many.
+    """
+    rows = opt_in_training(assignments)
+    if not len(rows) or rows.max() >= len(examples):
+        return ""
+    arrays, texts = Examples(examples.features[rows], examples.labels[rows], examples.class_names).to_arrays()
+    return fingerprint(arrays, texts.values())
+
+
+def opt_in_training(assignments: pd.DataFrame) -> NDArray[np.int64]:
+    """List the opt-in training examples, in the order of the table."""
+    rows: NDArray[np.int64] = assignments.loc[
+        assignments["opt_in"] & (assignments["split"] == TRAIN), "example"
+    ].to_numpy()
+    return rows

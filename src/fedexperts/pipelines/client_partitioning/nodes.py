@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from fedexperts.examples import Examples
+from fedexperts.federation.clients import FITTED_ON, fingerprint_training, opt_in_training
 from fedexperts.parameters import DataSettings, PartitionSettings
-from fedexperts.partitioning import TRAIN, partition
+from fedexperts.partitioning import partition
 from fedexperts.preprocessing import fit
 from fedexperts.provenance.record import plain
 
@@ -33,6 +34,6 @@ def note_settings(
 def fit_preprocessing(
     examples: Examples, assignments: pd.DataFrame, settings: DataSettings
 ) -> dict[str, Any]:
-    """Fit what makes features ready for the models, on opt-in training examples alone."""
-    fitted_on = assignments[assignments["opt_in"] & (assignments["split"] == TRAIN)]
-    return fit(settings.preprocessing, examples.features[fitted_on["example"].to_numpy()], settings)
+    """Fit what makes features ready for the models, on opt-in training examples alone, and note on which."""
+    state = fit(settings.preprocessing, examples.features[opt_in_training(assignments)], settings)
+    return {**state, FITTED_ON: fingerprint_training(examples, assignments)}
