@@ -310,7 +310,8 @@ def test_models_beside_another_generalist_are_refused(finished):
 
 def test_a_generalist_of_other_data_is_refused(finished):
     features = finished.examples.features.copy()
-    features[finished.assignments[finished.assignments["opt_in"]]["example"].iloc[0]] += 1
+    table = finished.assignments
+    features[table[table["opt_in"] & (table["split"] == "validation")]["example"].iloc[0]] += 1
     with refused("generalist", "federated_training"):
         evaluate(finished, examples=small.with_rows(finished.examples, features))
 
