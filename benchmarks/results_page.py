@@ -72,8 +72,9 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
         yield from _by_family(f"{experiment}, methods", summary, method_table)
         yield from _by_family(f"{experiment}, differences", differences, difference_table)
     for name, moved in families(results.frontier):
-        yield f"{name}, frontier", area_table(moved)
-        yield f"{name}, kept", kept_table(moved)
+        summary = frontier_summary(moved)
+        yield f"{name}, frontier", area_table(summary)
+        yield f"{name}, kept", kept_table(summary)
     for name, gates in families(results.gates):
         yield f"{name}, gates", gate_table(gates)
 
@@ -200,19 +201,23 @@ def _difference(part: pd.DataFrame, method: str, reference: str, test: str) -> s
     return ""
 
 
-def area_table(moved: pd.DataFrame) -> TextTable:
-    """Write the areas under one family's frontiers, and how they compare with a constant weight's."""
-    return _frontier_table("Area", moved, lambda row: percent(row["auf"]) + _gain(row))
-
-
-def kept_table(moved: pd.DataFrame) -> TextTable:
-    """Write the global accuracy that is left where local accuracy is equal."""
-    return _frontier_table("Kept", moved, lambda row: " / ".join(percent(row[loss]) for loss in LOSSES))
-
-
-def _frontier_table(title: str, moved: pd.DataFrame, cell: Callable[[Mapping[Any, Any]], str]) -> TextTable:
+def frontier_summary(moved: pd.DataFrame) -> pd.DataFrame:
+    """Sum up one family's frontiers, of methods that come near their specialists anywhere."""
     summary = summarise_frontier(_in_shares(moved), CONFIDENCE)
-    summary = summary.assign(method=predictors).dropna(subset=LOSSES, how="all")
+    return summary.assign(method=predictors).dropna(subset=LOSSES, how="all")
+
+
+def area_table(summary: pd.DataFrame) -> TextTable:
+    """Write the areas under one family's frontiers, and how they compare with a constant weight's."""
+    return _frontier_table("Area", summary, lambda row: percent(row["auf"]) + _gain(row))
+
+
+def kept_table(summary: pd.DataFrame) -> TextTable:
+    """Write the global accuracy that is left where local accuracy is equal."""
+    return _frontier_table("Kept", summary, lambda row: " / ".join(percent(row[loss]) for loss in LOSSES))
+
+
+def _frontier_table(title: str, summary: pd.DataFrame, cell: Callable[[Mapping[Any, Any]], str]) -> TextTable:
     cells: Cells = {
         head: {(label,): cell(row) for label, row in _rows(part)} for head, part in _columns(summary)
     }

@@ -22,6 +22,7 @@ from conftest import ROOT, Project, make_project
 
 from fedexperts.commands import actions
 from fedexperts.errors import UserError
+from fedexperts.experiments.report import WRITTEN
 
 SMALL = {
     "model.expert": "mlp",
@@ -224,8 +225,14 @@ def test_the_commands_can_be_run_anywhere_and_collected(undisturbed: Project, tm
 
 def test_the_report_holds_all_results(copied: Project) -> None:
     write(copied, figures=["table1"])
-    told = experiment(copied, "report", "small")
     folder = copied.path / "data/09_experiments/small"
+    for name in ("frontier.csv", "figure4.svg", "own.csv"):
+        (folder / name).write_text("from before", encoding="utf-8")
+    told = experiment(copied, "report", "small")
+    assert not (folder / "frontier.csv").exists(), "out of date"
+    assert not (folder / "figure4.svg").exists(), "out of date"
+    assert {file.stem for file in folder.glob("*.csv")} <= {*WRITTEN, "own"}, "nobody else's are removed"
+    assert (folder / "own.csv").exists()
     for name in (
         "results.parquet",
         "results.csv",
