@@ -55,11 +55,19 @@ def test_a_short_run_has_its_last_line_only(clock, log):
     assert [record.getMessage() for record in log.records] == ["Training: 3 of 3, x, about 0 s left"]
 
 
-def test_a_report_of_nothing_done_divides_by_nothing(clock, log):
-    with progress("Training", 3) as report:
+def test_what_an_earlier_run_did_says_nothing_of_the_pace(clock, log):
+    with progress("Training", 100, before=60) as report:
+        clock[0] += 30.0
+        report(70, "going on")
+    assert log.records[0].getMessage() == "Training: 70 of 100, going on, about 90 s left"
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_no_time_is_guessed_before_anything_is_done(clock, log, before):
+    with progress("Training", 3, before=before) as report:
         clock[0] += 60.0
-        report(0, "starting")
-    assert "0 of 3" in log.records[0].getMessage()
+        report(before, "starting")
+    assert log.records[0].getMessage() == f"Training: {before} of 3, starting"
 
 
 def test_a_terminal_has_a_bar(monkeypatch, caplog):

@@ -30,12 +30,13 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Report]:
+def progress(title: str, total: int, before: int = 0) -> Iterator[Report]:
     """Show progress on the terminal, or log a line now and then where there is none.
 
     Args:
         title: What is being done.
         total: How many steps there are.
+        before: How many of them an earlier run has done; they say nothing of this one's pace.
 
     Yields:
         A function to call with the number of steps done so far and a few words on how it stands; it raises
@@ -43,7 +44,7 @@ def progress(title: str, total: int) -> Iterator[Report]:
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _heeding(_logged(title, total))
+        yield _heeding(_logged(title, total, before))
         return
     columns = (
         TextColumn("{task.description}"),
@@ -55,7 +56,7 @@ def progress(title: str, total: int) -> Iterator[Report]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=total, status="")
+        task = bar.add_task(title, total=total, completed=before, status="")
         yield _heeding(lambda done, status: bar.update(task, completed=done, status=status))
 
 
@@ -69,9 +70,14 @@ def _heeding(show: Report) -> Report:
     return report
 
 
-def _logged(title: str, total: int) -> Report:
+def _logged(title: str, total: int, before: int) -> Report:
     started = last = time.monotonic()
     ended = False
+
+    def left(done: int, seconds: float) -> str:
+        if done <= before:
+            return ""
+        return f", about {seconds / (done - before) * (total - done):.0f} s left"
 
     def report(done: int, status: str) -> None:
         nonlocal last, ended
@@ -79,7 +85,6 @@ def _logged(title: str, total: int) -> Report:
         if ended or (now - last < SECONDS_BETWEEN_LINES and done < total):
             return
         last, ended = now, done >= total
-        left = (now - started) / max(done, 1) * (total - done)
-        logger.info("%s: %d of %d, %s, about %.0f s left", title, done, total, status, left)
+        logger.info("%s: %d of %d, %s%s", title, done, total, status, left(done, now - started))
 
     return report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import runpy
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from fedexperts.models.architecture import initial_parameters
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.personalization import finetuning, local, mixture
+from fedexperts.personalization import training as training_module
 from fedexperts.personalization.data import select_personal
 from fedexperts.personalization.panel import Panel
 from fedexperts.personalization.predictions import consult, load_kind, predict
@@ -250,6 +252,26 @@ def test_who_else_is_evaluated_changes_nothing_for_a_client(name):
     for position, client in enumerate(few.data.client_ids):
         there = everyone.data.client_ids.index(client)
         torch.testing.assert_close(row(few_models, position), row(all_models, there), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_counts_the_epochs_ahead_and_ends_with_none(monkeypatch, workers):
+    told = []
+
+    @contextmanager
+    def listen(title, total, before):
+        assert (title, before) == ("Epochs of specialists", 0)
+        assert total == 5 * at.settings.max_epochs
+        yield lambda done, status: told.append((done, status))
+
+    monkeypatch.setattr(training_module, "progress", listen)
+    at = bench_of()
+    trained(at, "specialists", engine=Engine(small.CPU, 2, workers))
+    done = [count for count, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (5 * at.settings.max_epochs, "5 of 5 clients done")
+    if workers == 1:
+        assert told[0] == (2, "0 of 5 clients done")  # the first chunk's two clients after one epoch
 
 
 def test_clients_start_local_models_and_gates_apart():

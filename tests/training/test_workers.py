@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 import torch
 
 from fedexperts.errors import UserError
-from fedexperts.training.workers import Workers, can_fork, shared_flags
+from fedexperts.training.workers import Workers, can_fork, shared_counters
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
 
@@ -89,10 +88,10 @@ def test_a_worker_that_is_killed_is_reported_with_what_to_do():
 
 
 def test_leaving_ends_workers_in_the_middle_of_a_task():
-    started = shared_flags(2)
+    started = shared_counters(2, 0)
 
     def sleep(task, _tick):
-        started[task] = True
+        started[task] = 1
         time.sleep(600)
 
     def tick():
@@ -104,15 +103,14 @@ def test_leaving_ends_workers_in_the_middle_of_a_task():
     # that this line is reached is the assertion: leaving waits for the processes to be gone
 
 
-def test_flags_raised_in_a_worker_are_seen_here():
-    flags = shared_flags(4)
+def test_counters_set_in_a_worker_are_seen_here():
+    counters = shared_counters(4, 500)
 
-    def raise_flag(task, _tick):
-        flags[task] = True
+    def count_down(task, _tick):
+        counters[task] -= task
 
-    results(raise_flag, 2, [0, 2])
-    assert flags.tolist() == [True, False, True, False]
-    assert flags.dtype == np.bool_
+    results(count_down, 2, [1, 3])
+    assert counters.tolist() == [500, 499, 500, 497]
 
 
 @pytest.mark.parametrize("doing", ["while True: tick()", "return"], ids=["busy", "idle"])

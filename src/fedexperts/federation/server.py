@@ -104,7 +104,10 @@ def _run(federation: Federation, state: State, checkpoints: Checkpoints, key: di
         state = State.from_arrays(*stored, federation.engine.device)
         logger.info("Going on with federated training after round %d of %d", state.rounds, rounds)
     saved = time.monotonic()
-    with federation.workers() as workers, progress("Federated training", rounds) as report:
+    with (
+        federation.workers() as workers,
+        progress("Federated training", rounds, before=state.rounds) as report,
+    ):
         while state.rounds < rounds:
             state = advance(federation, workers, state)
             due = federation.engine.is_checkpoint_due(state.rounds, time.monotonic() - saved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from fedexperts.training.cohort import outputs, train_until_stopped
 from fedexperts.training.data import CohortData
 from fedexperts.training.engine import chunks, halving
 from fedexperts.training.stacked import StackedModule
-from fedexperts.training.workers import Workers, shared_flags
+from fedexperts.training.workers import Workers, shared_counters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,14 +152,15 @@ def train_models(
     code = describe_code(chosen.expert, chosen.specialist_name, chosen.gate)
     checkpoint = checkpoints.open(training.name, {**lineage, **code, "size": str(module.size)})
     work = list(enumerate(chunks([len(rows) for rows in training.data.train], size)))
-    done = shared_flags(len(clients))
+    most = training.settings.max_epochs
+    ahead = shared_counters(len(clients), most)
     dtype = torch.empty(0, dtype=training.bench.generalist_log_probs.dtype).numpy().dtype
     rows = Rows(len(clients), module.size, dtype, checkpoints.folder)
     epochs = np.zeros(len(clients), dtype=np.int64)
 
     def take(positions: NDArray[np.int64], models: NDArray[Any], best: NDArray[np.int64]) -> None:
         rows.write(positions, models)
-        epochs[positions], done[positions] = best, True
+        epochs[positions], ahead[positions] = best, 0
 
     left = []
     for number, chunk in work:
@@ -167,15 +169,18 @@ def train_models(
         else:
             left.append((number, chunk))
     if len(left) < len(work):
-        logger.info("Going on with %s: %d of %d clients are done", training.name, done.sum(), len(clients))
+        found = int((ahead == 0).sum())
+        logger.info("Going on with %s: %d of %d clients are done", training.name, found, len(clients))
+    all_epochs = len(clients) * most
     with (
-        Workers(partial(train_chunk, training, done), min(engine.workers, len(left))) as workers,
-        progress(f"Training {training.name}", len(clients)) as report,
+        Workers(partial(train_chunk, training, ahead), min(engine.workers, len(left))) as workers,
+        progress(f"Epochs of {training.name}", all_epochs, before=all_epochs - int(ahead.sum())) as report,
     ):
 
         def tick() -> None:
-            finished = int(done.sum())
-            report(finished, f"{len(clients) - finished} clients in training")
+            # Epochs that a client saves by stopping early count as done, as nobody knows them beforehand.
+            finished = int((ahead == 0).sum())
+            report(all_epochs - int(ahead.sum()), f"{finished} of {len(clients)} clients done")
 
         for place, arrays in workers.run([chunk for _, chunk in left], tick):
             checkpoint.save(f"chunk-{left[place][0]:06}", arrays, {})
@@ -198,13 +203,13 @@ def train_models(
 
 
 def train_chunk(
-    training: Training, done: NDArray[np.bool_], chunk: list[int], tick: Tick
+    training: Training, ahead: NDArray[np.int64], chunk: list[int], tick: Tick
 ) -> dict[str, NDArray[Any]]:
     """Train the models of some clients together.
 
     Args:
         training: What to train.
-        done: ``[clients]``: raised for those whose training has ended.
+        ahead: ``[clients]``: set to the epochs that each may still train; none for those that have stopped.
         chunk: The clients' positions.
         tick: Called after each epoch.
 
@@ -217,9 +222,11 @@ def train_chunk(
     own, held_out = (CohortData(inputs, bench.labels, rows) for rows in (data.train, data.validation))
 
     def train_together(positions: list[int]) -> Trained:
+        epochs_left = itertools.count(settings.max_epochs - 1, -1)
+
         def on_epoch(live: Sequence[int]) -> None:
-            going_on = {positions[place] for place in live}
-            done[[position for position in positions if position not in going_on]] = True
+            ahead[positions] = 0
+            ahead[[positions[place] for place in live]] = next(epochs_left)
             tick()
 
         clients = [data.client_ids[position] for position in positions]

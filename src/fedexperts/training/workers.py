@@ -51,9 +51,11 @@ def usable_cores() -> int:
     return 1 if multiprocessing.parent_process() is not None else int(joblib.cpu_count())
 
 
-def shared_flags(count: int) -> NDArray[np.bool_]:
-    """Flags that worker processes can raise and this one can see; all lowered."""
-    return np.frombuffer(mmap.mmap(-1, count), dtype=np.bool_)
+def shared_counters(count: int, value: int) -> NDArray[np.int64]:
+    """Counters ``[count]`` that worker processes can set and this one can see, with a value to begin with."""
+    counters = np.frombuffer(mmap.mmap(-1, count * np.dtype(np.int64).itemsize), dtype=np.int64)
+    counters[:] = value
+    return counters
 
 
 class Workers(Generic[Task, Result]):
