@@ -12,7 +12,7 @@ import argparse
 import matplotlib as mpl
 
 from benchmarks.measuring import ROOT
-from benchmarks.results_files import REPORT, merged, read_report, read_results, write_results
+from benchmarks.results_files import merged, read_report, read_results, report_files, write_results
 from benchmarks.results_page import figures, filled
 from fedexperts.experiments.picture import as_picture
 
@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="an experiment with a report")
     results = read_results(RESULTS)
     for name in parser.parse_args().experiments:
-        missing = [file for file in REPORT.values() if not (REPORTS / name / file).exists()]
-        if "results.csv" in missing:
+        missing = [file for file in report_files(name).values() if not (REPORTS / name / file).exists()]
+        if not (REPORTS / name).exists():
             parser.error(f"there is no report of {name}; `kedro experiment report {name}` writes one")
         if missing:
             parser.error(f"the report of {name} has no {missing[0]}; the page shows it for every experiment")

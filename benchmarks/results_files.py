@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.measuring import ROOT
-from fedexperts.experiments.charts import ALPHA, P, Q
+from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.specification import Experiment, read_experiment
 from fedexperts.experiments.summary import summarise_points
 
@@ -24,20 +24,30 @@ KEYS = {
     "clients": ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
     "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
     "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
+    "tuning": ["experiment", "p", "learning_rate", "seed"],
 }
 VALUES = {
     "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
     "frontier": ["global_accuracy"],
     "gates": ["mean_weight", "gain"],
+    "tuning": ["round", "validation_loss"],
 }
 RUNS = {
     "clients": ["experiment", "environment", *AXES, "seed"],
     "frontier": ["dataset", "setting", "p", "seed"],
     "gates": ["dataset", "setting", "p", "seed"],
+    "tuning": KEYS["tuning"],
 }
-FILES = {"clients": "clients.csv.gz", "frontier": "frontier.csv", "gates": "gates.csv"}
+FILES = {
+    "clients": "clients.csv.gz",
+    "frontier": "frontier.csv",
+    "gates": "gates.csv",
+    "tuning": "tuning.csv",
+}
 REPORT = {"clients": "results.csv", "frontier": "frontier.csv", "gates": "gates.csv"}
 """The files of an experiment's report that results are read from."""
+TUNING_REPORT = {"tuning": "validation.csv"}
+"""The same of an experiment that chooses a learning rate, called ``tuning_...``."""
 DIGITS = 5
 
 
@@ -49,11 +59,13 @@ class Results:
         clients: How well each method does for each client; accuracies are shares.
         frontier: Global accuracy in percent at losses of local accuracy in points.
         gates: What the trained gates do.
+        tuning: The lowest validation loss of a generalist, and the round of it, by learning rate.
     """
 
     clients: pd.DataFrame
     frontier: pd.DataFrame
     gates: pd.DataFrame
+    tuning: pd.DataFrame
 
     @cached_property
     def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -73,25 +85,27 @@ def experiment_of(name: str) -> Experiment:
 
 def read_results(folder: Path) -> Results:
     """Read the files of results; tables whose file is not there are empty."""
-    tables = {
-        name: pd.read_csv(folder / file) if (folder / file).exists() else pd.DataFrame(columns=KEYS[name])
-        for name, file in FILES.items()
-    }
-    return Results(**tables)
+    found = {name: pd.read_csv(folder / file) for name, file in FILES.items() if (folder / file).exists()}
+    return Results(**{**_nothing(), **found})
+
+
+def _nothing() -> dict[str, pd.DataFrame]:
+    return {name: pd.DataFrame(columns=[*KEYS[name], *VALUES[name]]) for name in KEYS}
+
+
+def report_files(experiment: str) -> dict[str, str]:
+    """Name the files of an experiment's report that results are read from, by the table they go to."""
+    return TUNING_REPORT if experiment.startswith("tuning_") else REPORT
 
 
 def read_report(folder: Path) -> Results:
     """Read an experiment's report, in the form of the files of results."""
-    found = {}
-    for name, file in REPORT.items():
+    found = _nothing()
+    for name, file in report_files(folder.name).items():
         table = pd.read_csv(folder / file).assign(experiment=folder.name)
         table = table.assign(**{axis: table.get(axis, float("nan")) for axis in AXES})
-        found[name] = table if name == "clients" else _by_setting(table)
-    for column in ("local_drop", "global_accuracy"):
-        found["frontier"][column] *= 100
-    return Results(
-        **{name: table[[*KEYS[name], *VALUES[name]]].round(DIGITS) for name, table in found.items()}
-    )
+        found[name] = _in_form(name, table)[[*KEYS[name], *VALUES[name]]].round(DIGITS)
+    return Results(**found)
 
 
 def merged(old: Results, new: Results) -> Results:
@@ -100,7 +114,7 @@ def merged(old: Results, new: Results) -> Results:
     for name, keys in KEYS.items():
         before, after = getattr(old, name), getattr(new, name)
         again, runs = (pd.MultiIndex.from_frame(table[RUNS[name]].fillna(-1)) for table in (before, after))
-        both = [table for table in (before[~again.isin(runs)], after) if len(table)]
+        both = [table for table in (before[~again.isin(runs)], after) if len(table)] or [before]
         tables[name] = pd.concat(both).sort_values(keys, ignore_index=True)
     return Results(**tables)
 
@@ -120,6 +134,16 @@ def means_by_seed(clients: pd.DataFrame) -> pd.DataFrame:
     keys = ["dataset", "setting", "p", "method", "calibrated", "seed", "test_set"]
     means = 100 * _by_setting(clients).groupby(keys, dropna=False, sort=False)["accuracy"].mean()
     return means.round(3).reset_index()
+
+
+def _in_form(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Name columns and units of a report's table as the files of results do."""
+    if name == "clients":
+        return table
+    if name == "tuning":
+        return table.rename(columns={P: "p", RATE: "learning_rate"})
+    shares = table.columns.intersection(["local_drop", "global_accuracy"])
+    return _by_setting(table).assign(**{column: 100 * table[column] for column in shares})
 
 
 def _by_setting(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.results_files import experiment_of
+from benchmarks.results_tuning import rate_comparisons, tuning_tables
 from benchmarks.tables import put
 from fedexperts.evaluation.display import ALL, CALIBRATED, looks, percent, percent_interval, predictors
 from fedexperts.experiments import charts
@@ -77,6 +78,8 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
         yield f"{name}, kept", kept_table(summary)
     for name, gates in families(results.gates):
         yield f"{name}, gates", gate_table(gates)
+    yield from tuning_tables(results.tuning)
+    yield from rate_comparisons(results.clients)
 
 
 def figures(results: Results) -> dict[str, charts.Chart]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import results_files as files
-from benchmarks import results_page
+from benchmarks import results_page, results_tuning
 from benchmarks.reproduction import DOCUMENT, RESULTS
 from benchmarks.results_files import KEYS, VALUES
-from fedexperts.experiments.charts import ALPHA, P, Q
+from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.picture import as_picture
 
 
@@ -75,9 +76,7 @@ def report(folder, name, accuracy, seeds=(0,), **axes):
 def test_a_seed_that_was_run_anew_leaves_nothing_of_what_it_was(tmp_path):
     old = report(tmp_path / "a", "results_x", 0.5, seeds=(0, 1), **{P: 0.3})
     other = {name: getattr(old, name).assign(method="local") for name in ("clients", "frontier")}
-    both = files.merged(
-        files.Results(**other, gates=old.gates), report(tmp_path / "b", "results_x", 0.7, **{P: 0.3})
-    )
+    both = files.merged(replace(old, **other), report(tmp_path / "b", "results_x", 0.7, **{P: 0.3}))
     assert both.clients.groupby("seed")["method"].unique().map(list).to_dict() == {
         0: ["fedavg"],
         1: ["local"],
@@ -184,6 +183,43 @@ def test_a_frontier_is_compared_with_a_constant_weight_on_the_same_seeds():
         ("Density ratio", "53.0 / 53.0 / 54.0"),
         ("Constant", "51.0 / 51.0 / 52.0"),
     )
+
+
+def tuning_report(folder, rows):
+    """The part of a tuning experiment's report that is read: p, learning rate, seed, round, loss."""
+    columns = [P, RATE, "seed", "round", "validation_loss"]
+    (folder / "tuning_x").mkdir(parents=True)
+    table = pd.DataFrame(rows, columns=columns).assign(environment="digits", validation_accuracy=0.5)
+    table.to_csv(folder / "tuning_x" / "validation.csv", index=False)
+    return files.read_report(folder / "tuning_x")
+
+
+def test_learning_rates_are_compared_by_their_lowest_validation_loss(tmp_path):
+    first = [(0.6, 0.0002, 100, 350, 1.5), (1.0, 0.0002, 100, 50, 2.5), (0.6, 0.001, 100, 100, 9.0)]
+    again = [(0.6, 0.001, 100, 200, 1.25), (1.0, 0.001, 100, 150, 1.75)]
+    both = files.merged(tuning_report(tmp_path / "a", first), tuning_report(tmp_path / "b", again))
+    files.write_results(both, tmp_path)
+    ((name, table),) = results_tuning.tuning_tables(files.read_results(tmp_path).tuning)
+    assert name == "tuning_x"
+    assert table.head == ("learning rate", "p = 0.6", "p = 1", "mean")
+    assert table.rows == (
+        ("0.0002", "1.500 (350)", "2.500 (50)", "2.000"),
+        ("0.001", "1.250 (200)", "1.750 (150)", "1.500"),
+    )
+
+
+def test_rates_are_compared_on_the_seeds_that_both_have(tmp_path):
+    papers = report(tmp_path, "results_x", 0.5, seeds=(0, 1, 2), **{P: 0.3}).clients
+    tuned = report(tmp_path, "results_x_tuned", 0.75, seeds=(1, 2, 3), **{P: 0.3}).clients
+    papers.loc[papers["seed"] == 0, "accuracy"] = 0.1
+    papers.loc[papers["seed"] == 2, "accuracy"] = 0.6
+    every = pd.concat([papers, tuned])
+    every = pd.concat([every, every.assign(method="mixture"), every.assign(calibrated=True, accuracy=0.0)])
+    ((name, table),) = results_tuning.rate_comparisons(every)
+    assert name == "results_x_tuned, rates"
+    assert table.head[2:] == ("FedAvg", "FedAvg, paper's rate", "Mixture", "Mixture, paper's rate")
+    assert table.rows == (("0.3", "2", "75.0 / 75.0", "55.0 / 55.0", "75.0 / 75.0", "55.0 / 55.0"),)
+    assert not list(results_tuning.rate_comparisons(every[every["seed"].isin([0, 3])]))
 
 
 def test_nothing_is_read_where_there_is_nothing(tmp_path):
