@@ -24,30 +24,35 @@ KEYS = {
     "clients": ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
     "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
     "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
-    "tuning": ["experiment", "p", "learning_rate", "seed"],
+    "validation": ["experiment", *AXES, RATE, "seed"],
 }
 VALUES = {
     "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
     "frontier": ["global_accuracy"],
     "gates": ["mean_weight", "gain"],
-    "tuning": ["round", "validation_loss"],
+    "validation": ["round", "validation_loss"],
 }
 RUNS = {
     "clients": ["experiment", "environment", *AXES, "seed"],
     "frontier": ["dataset", "setting", "p", "seed"],
     "gates": ["dataset", "setting", "p", "seed"],
-    "tuning": KEYS["tuning"],
+    "validation": KEYS["validation"],
 }
 FILES = {
     "clients": "clients.csv.gz",
     "frontier": "frontier.csv",
     "gates": "gates.csv",
-    "tuning": "tuning.csv",
+    "validation": "validation.csv",
 }
-REPORT = {"clients": "results.csv", "frontier": "frontier.csv", "gates": "gates.csv"}
+REPORT = {
+    "clients": "results.csv",
+    "frontier": "frontier.csv",
+    "gates": "gates.csv",
+    "validation": "validation.csv",
+}
 """The files of an experiment's report that results are read from."""
-TUNING_REPORT = {"tuning": "validation.csv"}
-"""The same of an experiment that chooses a learning rate, called ``tuning_...``."""
+TUNING_REPORT = {"validation": "validation.csv"}
+"""The same of an experiment that chooses a learning rate by validation alone, called ``tuning_...``."""
 DIGITS = 5
 
 
@@ -59,13 +64,13 @@ class Results:
         clients: How well each method does for each client; accuracies are shares.
         frontier: Global accuracy in percent at losses of local accuracy in points.
         gates: What the trained gates do.
-        tuning: The lowest validation loss of a generalist, and the round of it, by learning rate.
+        validation: The lowest validation loss of each generalist, and the round of it.
     """
 
     clients: pd.DataFrame
     frontier: pd.DataFrame
     gates: pd.DataFrame
-    tuning: pd.DataFrame
+    validation: pd.DataFrame
 
     @cached_property
     def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -103,7 +108,7 @@ def read_report(folder: Path) -> Results:
     found = _nothing()
     for name, file in report_files(folder.name).items():
         table = pd.read_csv(folder / file).assign(experiment=folder.name)
-        table = table.assign(**{axis: table.get(axis, float("nan")) for axis in AXES})
+        table = table.assign(**{axis: table.get(axis, float("nan")) for axis in (*AXES, RATE)})
         found[name] = _in_form(name, table)[[*KEYS[name], *VALUES[name]]].round(DIGITS)
     return Results(**found)
 
@@ -138,10 +143,8 @@ def means_by_seed(clients: pd.DataFrame) -> pd.DataFrame:
 
 def _in_form(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Name columns and units of a report's table as the files of results do."""
-    if name == "clients":
+    if "experiment" in KEYS[name]:
         return table
-    if name == "tuning":
-        return table.rename(columns={P: "p", RATE: "learning_rate"})
     shares = table.columns.intersection(["local_drop", "global_accuracy"])
     return _by_setting(table).assign(**{column: 100 * table[column] for column in shares})
 

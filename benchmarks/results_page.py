@@ -78,7 +78,7 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
         yield f"{name}, kept", kept_table(summary)
     for name, gates in families(results.gates):
         yield f"{name}, gates", gate_table(gates)
-    yield from tuning_tables(results.tuning)
+    yield from tuning_tables(results.validation)
     yield from rate_comparisons(results.clients)
 
 

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fedexperts.evaluation.display import looks, percent
-from fedexperts.experiments.charts import P
+from fedexperts.experiments.charts import RATE, P
 from fedexperts.experiments.names import setting_of, value_of
 from fedexperts.experiments.paper_tables import TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
-TUNED = "_tuned"
+TUNING, RESULTS, TUNED = "tuning_", "results_", "_tuned"
 METHODS = ("fedavg", "mixture")
 
 
-def tuning_tables(tuning: pd.DataFrame) -> Iterator[tuple[str, TextTable]]:
-    """A table for each experiment that tries learning rates, by its name."""
-    for name, rows in tuning.groupby("experiment", sort=False):
-        yield str(name), rate_table(rows)
+def tuning_tables(validation: pd.DataFrame) -> Iterator[tuple[str, TextTable]]:
+    """A table, by its name, for each experiment that tries learning rates beside the paper's."""
+    for name, rows in validation.groupby("experiment", sort=False):
+        if str(name).startswith(TUNING):
+            papers = validation["experiment"] == str(name).replace(TUNING, RESULTS, 1)
+            yield str(name), rate_table(rows, validation[papers & validation[P].isin(rows[P])])
 
 
-def rate_table(tried: pd.DataFrame) -> TextTable:
+def rate_table(tried: pd.DataFrame, papers: pd.DataFrame) -> TextTable:
     """Write the lowest validation loss of each learning rate, the round of it, and the mean over p."""
-    found = tried.pivot_table(index="learning_rate", columns="p", values=["validation_loss", "round"])
-    losses, rounds = found["validation_loss"], found["round"]
+    rates = tried[RATE].map("{:g}".format)
+    every = pd.concat([tried.assign(rate=rates), papers.assign(rate="paper's")])
+    means = every.pivot_table(index="rate", columns=P, values=["validation_loss", "round"])
+    losses, rounds = means["validation_loss"], means["round"]
     rows = [
         (
-            f"{rate:g}",
+            rate,
             *(f"{losses.loc[rate, p]:.3f} ({rounds.loc[rate, p]:.0f})" for p in losses),
             f"{losses.loc[rate].mean():.3f}",
         )
-        for rate in losses.index
+        for rate in every["rate"].unique()
     ]
     return TextTable("Tuning", ("learning rate", *(setting_of(P, p) for p in losses), "mean"), tuple(rows), 1)
 

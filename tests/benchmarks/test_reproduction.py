@@ -50,7 +50,7 @@ def report(folder, name, accuracy, seeds=(0,), **axes):
     """A report as `kedro experiment report` writes it, of one client."""
     where = {"environment": "digits", **axes}
     (folder / name).mkdir(parents=True)
-    tables = {"results": [], "frontier": [], "gates": []}
+    tables = {"results": [], "frontier": [], "gates": [], "validation": []}
     for seed in seeds:
         about = {**where, "seed": seed}
         for test in ("local", "global"):
@@ -68,6 +68,7 @@ def report(folder, name, accuracy, seeds=(0,), **axes):
         tables["frontier"].append({**about, **moved})
         weight = {"test_set": "local", "class_group": "all", "mean_weight": 0.5, "gain": 0.0}
         tables["gates"].append({**about, **weight})
+        tables["validation"].append({**about, "round": 50, "validation_loss": 1.5})
     for table, rows in tables.items():
         pd.DataFrame(rows).to_csv(folder / name / f"{table}.csv", index=False)
     return files.read_report(folder / name)
@@ -199,13 +200,19 @@ def test_learning_rates_are_compared_by_their_lowest_validation_loss(tmp_path):
     again = [(0.6, 0.001, 100, 200, 1.25), (1.0, 0.001, 100, 150, 1.75)]
     both = files.merged(tuning_report(tmp_path / "a", first), tuning_report(tmp_path / "b", again))
     files.write_results(both, tmp_path)
-    ((name, table),) = results_tuning.tuning_tables(files.read_results(tmp_path).tuning)
+    ((name, table),) = results_tuning.tuning_tables(files.read_results(tmp_path).validation)
     assert name == "tuning_x"
     assert table.head == ("learning rate", "p = 0.6", "p = 1", "mean")
     assert table.rows == (
         ("0.0002", "1.500 (350)", "2.500 (50)", "2.000"),
         ("0.001", "1.250 (200)", "1.750 (150)", "1.500"),
     )
+    losses = {"round": [900, 1100, 50, 70], "validation_loss": [3.0, 4.0, 5.0, 6.0]}
+    papers = pd.DataFrame(
+        {"experiment": "results_x", P: [0.6, 0.6, 1.0, 0.3], "seed": [0, 1, 0, 0], **losses}
+    )
+    ((_, table),) = results_tuning.tuning_tables(pd.concat([both.validation, papers]))
+    assert table.rows[2:] == (("paper's", "3.500 (1000)", "5.000 (50)", "4.250"),)
 
 
 def test_rates_are_compared_on_the_seeds_that_both_have(tmp_path):
