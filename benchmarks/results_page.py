@@ -37,6 +37,7 @@ CONFIDENCE: float = Experiment.model_fields["confidence"].default
 PAPERS_METHODS = ("fedavg", "local", "finetuned", "mixture")
 COMPARED = (
     ("mixture", "fedavg"),
+    ("mixture", "local"),
     ("mixture", "finetuned"),
     ("average", "mixture"),
     ("density_ratio", "mixture"),
@@ -71,6 +72,7 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
         for test, table in zip(("global", "local"), table1(papers), strict=True):
             yield f"{experiment}, {test}", _without_environment(table)
         yield from _by_family(f"{experiment}, methods", summary, method_table)
+        yield from _by_family(f"{experiment}, worst off", summary, worst_off_table)
         yield from _by_family(f"{experiment}, differences", differences, difference_table)
     for name, moved in families(results.frontier):
         summary = frontier_summary(moved)
@@ -172,14 +174,22 @@ def _rows(part: pd.DataFrame) -> Iterator[tuple[str, Mapping[Any, Any]]]:
 
 def method_table(summary: pd.DataFrame) -> TextTable:
     """Write local and global accuracy of every method."""
+    return _pair_table("Methods", summary, ("local_accuracy", "global_accuracy"))
+
+
+def worst_off_table(summary: pd.DataFrame) -> TextTable:
+    """Write the local accuracy that a tenth of the clients stay below, and how many stay below FedAvg's."""
+    return _pair_table("Worst off", summary, ("bottom_decile", "clients_hurt"))
+
+
+def _pair_table(title: str, summary: pd.DataFrame, measures: tuple[str, str]) -> TextTable:
     cells: Cells = {
         head: {
-            (label,): f"{percent(row['local_accuracy'])} / {percent(row['global_accuracy'])}"
-            for label, row in _rows(part)
+            (label,): " / ".join(percent(row[measure]) for measure in measures) for label, row in _rows(part)
         }
         for head, part in _columns(summary[summary["clients"] == ALL])
     }
-    return _across("Methods", ("method",), cells)
+    return _across(title, ("method",), cells)
 
 
 def difference_table(differences: pd.DataFrame) -> TextTable:
@@ -228,7 +238,7 @@ def _frontier_table(title: str, summary: pd.DataFrame, cell: Callable[[Mapping[A
 
 
 def _gain(row: Mapping[Any, Any]) -> str:
-    if isnan(row["gain"]) or row["method"] == REFERENCE:
+    if isnan(row["gain"]) or row["method"] == REFERENCE:  # itself, but for the calibrated one
         return ""
     interval = "" if isnan(row["gain_low"]) else f" {percent_interval(row['gain_low'], row['gain_high'])}"
     return f" ({_signed(row['gain'])}{interval})"

@@ -62,6 +62,13 @@ def by_seed():
     return frontier_by_seed(moved, pd.concat([specialists(0, 0.8), specialists(1, 0.7)]))
 
 
+@pytest.fixture
+def calibrated(by_seed):
+    """The same with a constant weight that asks a calibrated generalist."""
+    higher = by_seed[by_seed["method"] == "constant"].assign(calibrated=True)
+    return pd.concat([by_seed, higher.assign(global_accuracy=higher["global_accuracy"] + 0.12)])
+
+
 def test_every_seed_is_compared_with_its_own_specialists(by_seed):
     constant = by_seed[by_seed["method"] == "constant"].set_index(["seed", "local_drop"])["global_accuracy"]
     for seed in (0, 1):
@@ -72,26 +79,26 @@ def test_every_seed_is_compared_with_its_own_specialists(by_seed):
     assert (reached[reached.index > 0.0501] == 0.5).all()
 
 
-def test_areas_are_means_over_losses_and_gains_are_paired_by_seed(by_seed):
-    areas = summarise_frontier(by_seed, 0.95).set_index(["method", "calibrated"])
+def test_areas_are_means_over_losses_and_gains_are_paired_by_seed(calibrated):
+    areas = summarise_frontier(calibrated, 0.95).set_index(["method", "calibrated"])
     plain, ratio = areas.loc[("constant", False)], areas.loc[("density_ratio", True)]
     assert plain["auf"] == pytest.approx(0.2 + 2 * 0.0525)
     assert plain["loss_3"] == pytest.approx(0.26)
     assert [plain["gain"], plain["gain_low"], plain["gain_high"]] == [0.0, 0.0, 0.0]
-    # Its areas are 0.1 and 0.2 above the constant weight's.
+    # Its areas are 0.1 and 0.2 above those of the constant weight, which calibration lifts by 0.12.
     margin = t.ppf(0.975, 1) * 0.05
-    assert ratio["gain"] == pytest.approx(0.15)
-    assert [ratio["gain_low"], ratio["gain_high"]] == pytest.approx([0.15 - margin, 0.15 + margin])
+    assert ratio["gain"] == pytest.approx(0.03)
+    assert [ratio["gain_low"], ratio["gain_high"]] == pytest.approx([0.03 - margin, 0.03 + margin])
+    assert areas.loc[("constant", True), "gain"] == pytest.approx(0.12)
     assert ratio["n_seeds"] == 2
     assert np.isnan(areas.loc[("prior_shift", False), "auf"])
 
 
-def test_without_the_reference_on_the_same_seeds_there_are_areas_and_no_gains(by_seed):
-    for fewer in (
-        by_seed["method"] != "constant",
-        (by_seed["method"] != "constant") | (by_seed["seed"] == 0),
-    ):
-        areas = summarise_frontier(by_seed[fewer], 0.95).set_index("method")
+def test_without_the_reference_on_the_same_seeds_there_are_areas_and_no_gains(calibrated):
+    others = ~((calibrated["method"] == "constant") & calibrated["calibrated"])
+    for fewer in (others, others | (calibrated["seed"] == 0)):
+        areas = summarise_frontier(calibrated[fewer], 0.95)
+        areas = areas[(areas["method"] != "constant")].set_index("method")
         assert areas.loc["density_ratio", "auf"] == pytest.approx(0.2 + 2 * 0.0525 + 0.15)
         assert np.isnan(areas.loc["density_ratio", "gain"])
 

@@ -60,7 +60,8 @@ def summarise_frontier(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame
     Returns:
         A row per setting, ``method`` and ``calibrated``: ``n_seeds``; ``loss_<points>``, the mean global
         accuracy at that loss; ``auf``, the area under the frontier, which is its mean over all losses; and
-        ``gain``, by how much that exceeds the area of the uncalibrated :data:`REFERENCE` on the same seeds.
+        ``gain``, by how much that exceeds the area of :data:`REFERENCE` with the same generalist, calibrated
+        or not, on the same seeds; for the calibrated :data:`REFERENCE` itself, that of the uncalibrated one.
         NaN where a method does not get there with every seed.
     """
     axes = axes_of(by_seed)
@@ -73,9 +74,10 @@ def summarise_frontier(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame
             for key, own in points.groupby(["method", "calibrated"], sort=False)
         }
         areas = {key: table.mean(axis=1, skipna=False) for key, table in tables.items()}
-        reference = areas.get((REFERENCE, False), pd.Series(dtype=float))
         for (method, calibrated), table in tables.items():
             area = areas[method, calibrated]
+            other = (REFERENCE, calibrated and method != REFERENCE)
+            reference = areas.get(other, pd.Series(dtype=float))
             row = {**where, "method": method, "calibrated": calibrated, "n_seeds": len(table)}
             row |= {f"loss_{100 * loss:g}": table.to_numpy()[:, _place(loss)].mean() for loss in LOSSES}
             row |= over_seeds(area, confidence).columns("auf")
