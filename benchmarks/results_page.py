@@ -216,8 +216,9 @@ def _difference(part: pd.DataFrame, method: str, reference: str, test: str) -> s
 
 def frontier_summary(moved: pd.DataFrame) -> pd.DataFrame:
     """Sum up one family's frontiers, of methods that come near their specialists anywhere."""
-    summary = summarise_frontier(_in_shares(moved), CONFIDENCE)
-    return summary.assign(method=predictors).dropna(subset=LOSSES, how="all")
+    summary = summarise_frontier(_in_shares(moved), CONFIDENCE).assign(method=predictors)
+    near = summary.dropna(subset=LOSSES, how="all")["method"]
+    return summary[summary["method"].isin(near)]
 
 
 def area_table(summary: pd.DataFrame) -> TextTable:

@@ -229,6 +229,25 @@ def test_rates_are_compared_on_the_seeds_that_both_have(tmp_path):
     assert not list(results_tuning.rate_comparisons(every[every["seed"].isin([0, 3])]))
 
 
+def test_a_method_that_comes_near_its_specialists_anywhere_is_shown_everywhere():
+    row = {"dataset": "digits", "setting": "paper", "calibrated": False, "seed": 0}
+    rows = [
+        {**row, "p": p, "method": method, "local_drop": loss, "global_accuracy": 50.0 if kept else np.nan}
+        for p, method, kept in [
+            (0.6, "constant", True),
+            (0.6, "wise_ft", True),
+            (0.6, "prior_shift", False),
+            (0.8, "constant", True),
+            (0.8, "wise_ft", False),
+            (0.8, "prior_shift", False),
+        ]
+        for loss in np.arange(1, 21) / 2
+    ]
+    ((_, moved),) = results_page.families(pd.DataFrame(rows))
+    table = results_page.area_table(results_page.frontier_summary(moved))
+    assert table.rows == (("WiSE-FT", "50.0 (+0.0)", "n/a"), ("Constant", "50.0", "50.0"))
+
+
 def test_nothing_is_read_where_there_is_nothing(tmp_path):
     empty = files.read_results(tmp_path)
     assert not any(len(getattr(empty, name)) for name in KEYS)
