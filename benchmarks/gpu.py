@@ -1,6 +1,6 @@
 """The stacked engine on a GPU, against a loop over the clients on the same GPU: ``python -m benchmarks.gpu``.
 
-It needs torch, numpy and safetensors, and nothing else: ``PYTHONPATH=src python -m benchmarks.gpu`` runs it
+It needs torch and numpy, and nothing else: ``PYTHONPATH=src python -m benchmarks.gpu`` runs it
 from a checkout.
 """
 

@@ -136,7 +136,7 @@ class ResultHooks:
 
 
 def _device(pipeline: Pipeline, catalog: DataCatalog) -> str:
-    """The device that a run computed on; only a run that trains or evaluates models has one."""
+    """The device that a run computed on; a run that trains no models and shows none has none."""
     if "params:device" not in pipeline.inputs():
         return "none"
     from fedexperts.training.device import resolve_device  # noqa: PLC0415 - torch is slow to import

@@ -66,6 +66,17 @@ def test_news_in_ones_own_folder(tmp_path):
     check_news(news("not/used", write(tmp_path, NEWS)).load())
 
 
+@pytest.mark.parametrize(
+    ("name", "is_test"),
+    [("test", True), ("news-test", True), ("NEWS_Test", True), ("latest", False), ("test-news", False)],
+)
+def test_a_table_called_test_is_for_tests(tmp_path, name, is_test):
+    for file in ("train", name):
+        (tmp_path / f"{file}.csv").write_text("text,label\nsome words,a\nothers,b\n")
+    found = own(tmp_path).load().official_test
+    assert (found is not None and found.sum() == 2) == is_test
+
+
 def test_news_gzipped(tmp_path):
     for name, text in NEWS.items():
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(text.encode()))

@@ -54,7 +54,7 @@ class Results:
                 "validate_every": 5,
             },
             "personalization": {"methods": ["local", "finetuned", "mixture"], "local_learning_rate": 5e-05},
-            "evaluation": self.evaluation,
+            "evaluation": self.evaluation.model_dump(mode="json"),
         }
 
 
@@ -107,6 +107,7 @@ def _client_metrics(rng, out, methods):
                     {
                         "client_id": client,
                         "opted_out": bool(opted_out),
+                        "unseen": False,
                         "method": method,
                         "calibrated": calibrated,
                         "failed": False,

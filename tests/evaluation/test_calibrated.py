@@ -40,7 +40,6 @@ def summary(calibrated):
 def test_names_tell_the_two_forms_apart(calibrated):
     table = pd.DataFrame({"method": ["mixture", "mixture"], "calibrated": [False, True]})
     assert predictors(table).tolist() == ["mixture", "mixture+calibrated"]
-    assert predictors(table[["method"]]).tolist() == ["mixture", "mixture"]  # as version 0.1 stored it
     assert pair_clients(calibrated.client_metrics).methods == tuple(NAMES)
 
 

@@ -12,7 +12,6 @@ from fedexperts.evaluation.frontier import (
     area_under_frontier,
     global_at,
     mean_curves,
-    specialist_accuracy,
 )
 from fedexperts.evaluation.tradeoff import frontier_figure
 
@@ -54,13 +53,6 @@ def test_curves_are_means_over_clients_at_the_same_place_of_the_dial():
     assert found["dial"].tolist() == [0.0, 0.5, 1.0]
     np.testing.assert_allclose(found["local"], [0.5, 0.7, 0.8])
     np.testing.assert_allclose(found["global"], [0.8, 0.6, 0.2])
-
-
-def test_a_client_without_a_local_test_counts_nowhere():
-    extra = table({9: [(0.0, np.nan, 0.0), (0.5, np.nan, 0.0), (1.0, np.nan, 0.0)]})
-    pd.testing.assert_frame_equal(mean_curves(pd.concat([TWO, extra])), mean_curves(TWO))
-    untested = pd.DataFrame([(9, "finetuned", False, "global", 0.5)], columns=METRICS.columns)
-    assert specialist_accuracy(pd.concat([METRICS, untested])) == pytest.approx(0.8)
 
 
 def test_infinite_dials_are_the_ends_of_a_curve():

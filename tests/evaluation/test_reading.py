@@ -12,6 +12,8 @@ def read(local, common, opted_out=0):
         {
             "client_id": client,
             "opted_out": client < opted_out,
+            "unseen": False,
+            "calibrated": False,
             "method": method,
             "test_set": test_set,
             "n": 100,

@@ -13,16 +13,21 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import ROOT, Project, make_project
 
 from fedexperts.commands import actions
+from fedexperts.commands.experiment import experiment as group
+from fedexperts.commands.project import open_finished
 from fedexperts.errors import UserError
 from fedexperts.experiments.report import WRITTEN
+from fedexperts.interruption import Interrupted
 
 SMALL = {
     "model.expert": "mlp",
@@ -179,6 +184,34 @@ def test_an_interrupted_experiment_goes_on_where_it_was_stopped(undisturbed: Pro
     experiment(project, "run", "small", "--jobs", "2")
     assert trained(project) == trained(undisturbed), "nothing was computed twice"
     assert results(project) == results(undisturbed)
+
+
+@pytest.mark.parametrize(
+    "asked", [Interrupted(signal.SIGTERM), Interrupted(signal.SIGINT), KeyboardInterrupt()]
+)
+def test_the_exit_code_tells_what_asked_to_stop(monkeypatch, asked) -> None:
+    def stop(*_: object) -> bool:
+        raise asked
+
+    monkeypatch.setattr(actions, "run", stop)
+    result = CliRunner().invoke(group, ["run", "small"], obj=SimpleNamespace(project_path=Path()))
+    assert result.exit_code == 128 + getattr(asked, "signal", signal.SIGINT)
+
+
+def test_a_place_outside_of_the_project_is_the_same_in_every_copy(project: Project, tmp_path: Path) -> None:
+    outside = {"type": "pandas.ParquetDataset", "filepath": str(tmp_path / "outside"), "versioned": True}
+    catalog = project.path / "conf" / "test" / "catalog.yml"
+    catalog.write_text(yaml.safe_dump({"client_metrics": outside}), encoding="utf-8")
+    places = open_finished(project.path, ["test"], tmp_path / "copy")["test"].places
+    assert places["client_metrics"] == tmp_path / "outside"
+    assert places["clients"].is_relative_to(tmp_path / "copy")
+
+
+def test_a_damaged_memory_is_told(copied: Project) -> None:
+    file = copied.path / "data/09_experiments/small/points.json"
+    file.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"points\.json: this file is damaged; delete it"):
+        actions.status(copied.path, "small")
 
 
 def _working_folders() -> set[str]:

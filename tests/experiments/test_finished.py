@@ -112,6 +112,8 @@ def test_other_environments_and_versions_of_the_project_do_not_count(folder):
     manifest = json.loads((folder.path / "run_manifest/1/run_manifest").read_text())
     del manifest["parameters"]["federation"]
     folder.write("run_manifest", "2", json.dumps(manifest))
+    folder.write("run_manifest", "3", "{}")
+    folder.write("run_manifest", "4", "[]")
     assert len(folder.finished("other").made) == 1
 
 

@@ -130,6 +130,8 @@ def test_a_setting_that_is_given_twice_is_refused(sweep):
         ),
         (HEAD + "sweeps: [{environments: [a], grid: {a.b: []}}]", "sweeps.0.grid.a.b: [] cannot be used"),
         (HEAD + "sweeps: [{environments: [a], settings: {a: {b: 1}}}]", "a group is written by dotted names"),
+        (HEAD + "sweeps: [{environments: [a], paired: [{}]}]", "sweeps.0.paired.0: {} cannot be used"),
+        (HEAD + "resamples: 1000000\nsweeps: [{environments: [a]}]", "resamples: 1000000 cannot be used"),
         ("title: [", "not a readable YAML file"),
     ],
 )

@@ -23,7 +23,7 @@ from fedexperts.experiments.plan import alone, plan
 from fedexperts.experiments.report import check_figures, write_report
 from fedexperts.experiments.runner import Failure, run_jobs, run_once
 from fedexperts.experiments.specification import read_experiment
-from fedexperts.experiments.state import Entry, read_state, stand, write_state
+from fedexperts.experiments.state import read_state, stand, write_state
 from fedexperts.progress import progress
 from fedexperts.registry import check_known
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from fedexperts.experiments.plan import Job, Point
     from fedexperts.experiments.specification import Experiment
+    from fedexperts.experiments.state import Entry
     from fedexperts.progress import Report
 
 OUTPUT = "data/09_experiments"
@@ -40,9 +41,11 @@ OUTPUT = "data/09_experiments"
 
 def list_experiments(root: Path) -> None:
     """Print the names of all experiments, how many points they have, and what they are about."""
-    for name, file in _files(root).items():
+    files = _files(root)
+    width = max(map(len, files), default=0)
+    for name, file in files.items():
         experiment = read_experiment(file)
-        click.echo(f"{name:<15} {len(expand(experiment)):>5} points  {experiment.title}")
+        click.echo(f"{name:<{width}} {len(expand(experiment)):>5} points  {experiment.title}")
 
 
 def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str]]) -> bool:
@@ -61,7 +64,7 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str
     folder = root / OUTPUT / name
     finished = open_finished(root, (point.choice.environment for point in points))
     before = read_state(root, folder)
-    missing = [point for point in wanted if before.get(point.key, Entry("")).state != "finished"]
+    missing = _missing(wanted, stand(root, points, before, [finished]))
     planned: list[Job] = []
     for environment, found in finished.items():
         here = [point for point in missing if point.choice.environment == environment]
@@ -106,13 +109,7 @@ def print_commands(root: Path, name: str, only: Mapping[str, Sequence[str]]) -> 
     """Print a command line for each point that is not finished, and those to run once before."""
     _, points, wanted = _open(root, name, only)
     finished = open_finished(root, (point.choice.environment for point in points))
-    before = read_state(root, root / OUTPUT / name)
-    missing = [
-        point
-        for point in wanted
-        if point.key not in finished[point.choice.environment].made
-        and before.get(point.key, Entry("")).state != "finished"
-    ]
+    missing = _missing(wanted, stand(root, points, read_state(root, root / OUTPUT / name), [finished]))
     environments = dict.fromkeys(point.choice.environment for point in missing)
     if missing:
         click.echo("# once, before the others")
@@ -179,6 +176,10 @@ def _gather(
     environments = [point.choice.environment for point in points]
     sources = [open_finished(root, environments, copy) for copy in (None, *copies)]
     return experiment, points, stand(root, points, read_state(root, root / OUTPUT / name), sources)
+
+
+def _missing(wanted: Sequence[Point], entries: Mapping[str, Entry]) -> list[Point]:
+    return [point for point in wanted if entries[point.key].state != "finished"]
 
 
 def _ingestion(root: Path, point: Point) -> list[str]:

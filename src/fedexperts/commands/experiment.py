@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fedexperts.commands.mistakes import tell
+from fedexperts.interruption import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +85,10 @@ def run(project: ProjectMetadata, name: str, jobs: int | None, only: dict[str, l
 
     try:
         failed = actions.run(project.project_path, name, jobs, only)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         click.echo("Stopped, and all runs with it. The same command goes on.", err=True)
-        raise click.exceptions.Exit(130) from None
+        number = stopped.signal if isinstance(stopped, Interrupted) else signal.SIGINT
+        raise click.exceptions.Exit(128 + number) from None
     if failed:
         raise click.exceptions.Exit(1)
 

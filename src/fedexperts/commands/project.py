@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kedro.config import OmegaConfigLoader
@@ -20,7 +21,6 @@ from fedexperts.settings import CONFIG_LOADER_ARGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from fedexperts.experiments.grid import Choice
 
@@ -85,10 +85,10 @@ def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
 
 
 def find_places(root: Path, environment: str) -> dict[str, Path]:
-    """Find the folder of versions of every versioned data set of an environment."""
+    """Find the folder of versions of every versioned data set of an environment, as the catalog names it."""
     catalog = _loader(root, environment)["catalog"]
     return {
-        name: root / entry["filepath"]
+        name: Path(entry["filepath"])
         for name, entry in catalog.items()
         if isinstance(entry, dict) and entry.get("versioned")
     }
@@ -108,8 +108,7 @@ def open_finished(
     for environment in dict.fromkeys(environments):
         places = find_places(root, environment)
         _, stages = find_stages(places)
-        if elsewhere is not None:
-            places = {name: elsewhere / place.relative_to(root) for name, place in places.items()}
+        places = {name: (elsewhere or root) / place for name, place in places.items()}
         found[environment] = Finished(environment, places, stages)
         found[environment].update()
     return found

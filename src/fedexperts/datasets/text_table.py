@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -101,7 +102,7 @@ class TextTableDataset(RawSource):
             columns = (table[name] for name in self._text)
             texts += [" ".join(part or "" for part in parts) for parts in zip(*columns, strict=True)]
             values += _labels(path, table, self._label)
-            in_test += [path.name.split(".")[0].endswith("test")] * len(table[self._label])
+            in_test += [_is_test(path)] * len(table[self._label])
             if self._opt_in:
                 opt_ins += _flags(path, table, self._opt_in)
         labels, names = self._classes(values)
@@ -213,6 +214,11 @@ def _flags(path: Path, table: Table, column: str) -> list[bool]:
             )
         flags.append(flag)
     return flags
+
+
+def _is_test(path: Path) -> bool:
+    """Whether a file is called ``test``, or something and ``test``, such as ``ag_news-test.csv.gz``."""
+    return re.search(r"(^|[^a-z])test$", path.name.split(".")[0].lower()) is not None
 
 
 def _natural(value: str) -> tuple[bool, int, str]:

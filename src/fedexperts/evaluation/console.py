@@ -53,7 +53,7 @@ def comparison_table(summary: pd.DataFrame) -> Table:
         if several:
             count = int(rows["n_clients"].iloc[0])
             table.add_section()
-            table.add_row(f"[bold]{GROUP_LABELS.get(str(group), escape(str(group)))}[/bold] ({count})")
+            table.add_row(f"[bold]{GROUP_LABELS[str(group)]}[/bold] ({count})")
         for predictor, row in zip(predictors(rows), rows.to_dict("records"), strict=True):
             mark = "" if row["attainable"] else " *"
             cells = [

@@ -84,11 +84,9 @@ def predictors(table: pd.DataFrame) -> pd.Series[str]:
     """Name what predicted in each row: the method, with ``+calibrated`` where its generalist was.
 
     Args:
-        table: With ``method`` and ``calibrated``; tables that were stored by version 0.1 lack the latter.
+        table: With ``method`` and ``calibrated``.
     """
     methods = table["method"].astype(str)
-    if "calibrated" not in table:
-        return methods
     return methods.where(~table["calibrated"].astype(bool), methods + CALIBRATED)
 
 

@@ -48,13 +48,13 @@ def client_accuracy(client_metrics: pd.DataFrame) -> go.Figure:
             ``calibrated``, ``test_set``, ``n`` and ``accuracy``.
     """
     client_metrics = client_metrics.assign(method=predictors(client_metrics))
-    local = client_metrics[(client_metrics["test_set"] == "local") & client_metrics["accuracy"].notna()]
+    local = client_metrics[client_metrics["test_set"] == "local"]
     rows = [
         Row(method, look.full_label, look.colour, local[local["method"] == method], "accuracy")
         for method, look in looks(client_metrics["method"]).items()
     ]
     drawn = figure("Local accuracy of every client", _how_to_read(rows), 90 + 70 * (len(rows) + 1))
-    return _rows(drawn, rows, "Local accuracy", "No client has a local test.")
+    return _rows(drawn, rows, "Local accuracy")
 
 
 def gate_weight(gate_weights: pd.DataFrame) -> go.Figure:
@@ -79,9 +79,9 @@ def gate_weight(gate_weights: pd.DataFrame) -> go.Figure:
     ]
     how = f"The rest goes to the generalist. {_how_to_read(rows)}"
     drawn = figure("Weight that the gate gives to the specialist", how, height=90 + 70 * (len(rows) + 1))
-    return _rows(
-        drawn, rows, "Weight of the specialist", "No gate was trained in this run.", whole_range=True
-    )
+    if known.empty:
+        return say_instead(drawn, "No gate was trained in this run.")
+    return _rows(drawn, rows, "Weight of the specialist").update_xaxes(range=[-0.02, 1.02])
 
 
 def _how_to_read(rows: Sequence[Row]) -> str:
@@ -91,11 +91,7 @@ def _how_to_read(rows: Sequence[Row]) -> str:
     return f"A dot per client{hollow}; the box holds the middle half."
 
 
-def _rows(
-    drawn: go.Figure, rows: Sequence[Row], axis: str, nothing: str, *, whole_range: bool = False
-) -> go.Figure:
-    if all(row.clients.empty for row in rows):
-        return say_instead(drawn, nothing)
+def _rows(drawn: go.Figure, rows: Sequence[Row], axis: str) -> go.Figure:
     many = any(len(row.clients) > MOST_DOTS for row in rows)
     for position, row in enumerate(rows):
         (_add_shape if many else _add_dots)(drawn, row, position)
@@ -108,8 +104,6 @@ def _rows(
         showgrid=False,
     )
     drawn.update_xaxes(title_text=axis, tickformat=".0%")
-    if whole_range:
-        drawn.update_xaxes(range=[-0.02, 1.02])
     drawn.update_layout(showlegend=False)
     return drawn
 

@@ -18,7 +18,6 @@ from fedexperts.evaluation.theme import (
     SOFT_INK,
     dress,
     figure,
-    say_instead,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +37,10 @@ def validation_curve(federation_history: pd.DataFrame) -> go.Figure:
             ``validation_accuracy`` (NaN where the round was not validated) and ``best``.
     """
     drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.55, 0.45])
-    kept = federation_history[federation_history["best"].astype(bool)].tail(1)
-    number = int(kept["round"].iloc[0]) if len(kept) else None
-    told = f"The model of round {number} was kept." if number is not None else "No round was marked as kept."
-    dress(drawn, "FedAvg's validation curve", f"Mean over the validation clients. {told}", height=480)
+    kept = federation_history[federation_history["best"].astype(bool)]
+    number = int(kept["round"].iloc[0])
+    told = f"Mean over the validation clients. The model of round {number} was kept."
+    dress(drawn, "FedAvg's validation curve", told, height=480)
     blue = KNOWN_LOOKS[GENERALIST].colour
     curves = (
         (1, "train_loss", "training", RULE, "lines", ".3f"),
@@ -50,8 +49,6 @@ def validation_curve(federation_history: pd.DataFrame) -> go.Figure:
     )
     for row, column, name, colour, mode, form in curves:
         known = federation_history[federation_history[column].notna()]
-        if known.empty:
-            continue
         drawn.add_scatter(
             x=known["round"].to_numpy(),
             y=known[column].to_numpy(dtype=float),
@@ -65,19 +62,19 @@ def validation_curve(federation_history: pd.DataFrame) -> go.Figure:
             row=row,
             col=1,
         )
-    if number is not None:
-        drawn.add_vline(number, line={"dash": "dash", "width": 1, "color": INK})
-        drawn.add_annotation(
-            x=number,
-            y=1.0,
-            yref="y domain",
-            text=f"kept: round {number}",
-            showarrow=False,
-            xanchor="right" if number > federation_history["round"].max() / 2 else "left",
-            yanchor="top",
-            xshift=-5 if number > federation_history["round"].max() / 2 else 5,
-            font={"size": FONT_SIZE - 1},
-        )
+    late = number > federation_history["round"].max() / 2
+    drawn.add_vline(number, line={"dash": "dash", "width": 1, "color": INK})
+    drawn.add_annotation(
+        x=number,
+        y=1.0,
+        yref="y domain",
+        text=f"kept: round {number}",
+        showarrow=False,
+        xanchor="right" if late else "left",
+        yanchor="top",
+        xshift=-5 if late else 5,
+        font={"size": FONT_SIZE - 1},
+    )
     drawn.update_yaxes(title_text="Loss", row=1, col=1)
     drawn.update_yaxes(title_text="Accuracy", tickformat=".0%", row=2, col=1)
     drawn.update_xaxes(title_text="Round", row=2, col=1)
@@ -100,8 +97,6 @@ def class_mix(clients: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     title = "Class mix of every client"
-    if not len(clients):
-        return say_instead(figure(title, "", height=300), "There are no clients.")
     if len(clients) > MOST_BARS or len(class_names) > len(CLASS_COLOURS):
         return _class_heatmap(title, clients, shares, counts, class_names)
     asterisk = " An asterisk marks a client that opted out." if clients["opted_out"].any() else ""

@@ -29,10 +29,10 @@ def mean_curves(frontier: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row per ``method``, ``calibrated`` and ``dial``, the dial ascending, with ``local`` and ``global``:
-        mean accuracies over the clients that have both tests.
+        mean accuracies over the clients.
     """
     keys = ["method", "calibrated", "dial"]
-    both = _by_test(frontier, ["client_id", *keys]).dropna()
+    both = _by_test(frontier, ["client_id", *keys])
     return both.groupby(level=keys, sort=True).mean().reset_index().rename_axis(columns=None)
 
 
@@ -43,10 +43,10 @@ def specialist_accuracy(client_metrics: pd.DataFrame) -> float:
         client_metrics: A row per client, method and test set.
 
     Returns:
-        A share, over the clients that have both tests; NaN if the specialists were not evaluated.
+        A share; NaN if the specialists were not evaluated.
     """
     rows = client_metrics[client_metrics["method"] == SPECIALIST]
-    return float(_by_test(rows, ["client_id"]).dropna()["local"].mean())
+    return float(rows.loc[rows["test_set"] == "local", "accuracy"].mean())
 
 
 def global_at(curve: pd.DataFrame, local: float) -> float:

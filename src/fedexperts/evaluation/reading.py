@@ -170,7 +170,8 @@ class _Reader:
             if self.told_apart(difference):
                 words = f"{_points(difference)} {'better' if difference.value > 0 else 'worse'}"
             else:
-                words = f"not distinguishable ({_points(difference, signed=True)})"
+                interval = percent_interval(difference.low, difference.high)
+                words = f"not distinguishable (difference {percent(difference.value)} points {interval})"
             parts.append(f"{words} on the {test_set} test")
         return " and ".join(parts)
 
@@ -209,10 +210,7 @@ def _with_interval(estimate: Estimate) -> str:
     )
 
 
-def _points(difference: Estimate, *, signed: bool = False) -> str:
-    """Write a difference in percentage points, without its sign unless asked for."""
-    if signed:
-        interval = percent_interval(difference.low, difference.high)
-        return f"difference {percent(difference.value)} points {interval}"
+def _points(difference: Estimate) -> str:
+    """Write a difference in percentage points, without its sign."""
     low, high = sorted((abs(difference.low), abs(difference.high)))
     return f"{percent(abs(difference.value))} points {percent_interval(low, high)}"

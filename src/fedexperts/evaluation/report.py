@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ import jinja2
 import plotly.graph_objects as go
 import plotly.io
 from plotly.offline import get_plotlyjs
-from pydantic import BaseModel
 
 from fedexperts.evaluation.display import (
     GENERALIST,
@@ -45,7 +44,7 @@ class Run:
         client_metrics: A row per client, method and test set.
         summary: As :func:`fedexperts.evaluation.statistics.summarise` returns it.
         figures: Plotly figures by name, in the order in which they are shown.
-        parameters: Every setting of the run: plain values, mappings, pydantic models or dataclasses.
+        parameters: Every setting of the run, as JSON has them.
         environment: What the run was made with, as
             :func:`fedexperts.provenance.environment.describe_environment` returns it.
         evaluation: The settings of the intervals.
@@ -103,29 +102,18 @@ def flatten_settings(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Write every setting under its full name.
 
     Args:
-        parameters: Plain values, lists, and nested mappings, pydantic models and dataclasses.
+        parameters: Plain values, lists and nested mappings, as JSON has them.
 
     Returns:
         A text for every value, by its keys joined with dots, such as ``federation.rounds``.
     """
     flat: dict[str, str] = {}
     for key, value in parameters.items():
-        plain = _plain(value)
-        if isinstance(plain, dict) and plain:
-            flat.update({f"{key}.{inner}": text for inner, text in flatten_settings(plain).items()})
+        if isinstance(value, dict) and value:
+            flat.update({f"{key}.{inner}": text for inner, text in flatten_settings(value).items()})
         else:
-            flat[str(key)] = (
-                plain if isinstance(plain, str) else json.dumps(plain, default=str, ensure_ascii=False)
-            )
+            flat[key] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return flat
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return value
 
 
 def _sections(parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -155,8 +143,9 @@ def _groups(summary: pd.DataFrame) -> list[dict[str, Any]]:
             }
             for row in rows.to_dict("records")
         ]
-        label = GROUP_LABELS.get(str(group), str(group))
-        groups.append({"label": label, "clients": int(rows["n_clients"].iloc[0]), "rows": lines})
+        groups.append(
+            {"label": GROUP_LABELS[str(group)], "clients": int(rows["n_clients"].iloc[0]), "rows": lines}
+        )
     return groups
 
 

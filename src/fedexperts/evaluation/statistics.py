@@ -119,9 +119,19 @@ class Bootstrap:
         Returns:
             The statistic of the clients there are, and the bounds of its interval.
         """
-        tail = (1.0 - self.confidence) / 2.0
-        low, high = np.quantile(statistic(values[..., self.draws]), [tail, 1.0 - tail])
-        return Estimate(float(statistic(values)), float(low), float(high))
+        return percentile_interval(statistic(values), statistic(values[..., self.draws]), self.confidence)
+
+
+def percentile_interval(value: Floats, resampled: Floats, confidence: float) -> Estimate:
+    """Bound a value by quantiles of what resamples ``[resamples]`` say instead of it."""
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(resampled, [tail, 1.0 - tail])
+    return Estimate(float(value), float(low), float(high))
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """Divide means, of the same shape; NaN for division by 0."""
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
 def mean(values: Floats) -> Floats:
@@ -136,8 +146,7 @@ def lowest_tenth(values: Floats) -> Floats:
 
 def ratio_of_means(values: Floats) -> Floats:
     """Divide one mean over clients by another, ``[2, ..., clients]`` to ``[...]``; NaN for division by 0."""
-    above, below = mean(values[0]), mean(values[1])
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+    return ratio(mean(values[0]), mean(values[1]))
 
 
 def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
@@ -145,15 +154,11 @@ def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
 
     Args:
         client_metrics: A row per client, method and test set, with the columns ``client_id``, ``opted_out``,
-            ``method``, ``calibrated``, ``test_set``, ``n`` and ``accuracy``.
-
-    Returns:
-        The accuracies of the clients that have both tests; one without, such as a client that has too few
-        examples for a local test, is left out.
+            ``unseen``, ``method``, ``calibrated``, ``test_set``, ``n`` and ``accuracy``.
 
     Raises:
-        ValueError: If FedAvg is missing, a row occurs twice, no client has both tests, or a client was tested
-            with one method and not with another, or on other numbers of examples.
+        ValueError: If FedAvg is missing, a row occurs twice, or a client was tested with one method and not
+            with another, or on other numbers of examples.
     """
     client_metrics = client_metrics.assign(method=predictors(client_metrics))
     methods = tuple(looks(client_metrics["method"]))
@@ -174,28 +179,17 @@ def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
     table = client_metrics.pivot(  # noqa: PD010 - nothing to aggregate: keys are unique
         index="client_id", columns=["test_set", "method"], values="accuracy"
     )
-    tests = {test: table.reindex(columns=[(test, name) for name in methods]) for test in ("local", "global")}
-    tested = {test: accuracies.notna() for test, accuracies in tests.items()}
-    for test, known in tested.items():
-        uneven = known.any(axis=1) & ~known.all(axis=1)
-        if uneven.any():
-            raise ValueError(
-                f"client {uneven.idxmax()} has a {test} accuracy for some methods only; "
-                "methods are compared on identical clients"
-            )
-    complete = tested["local"].all(axis=1) & tested["global"].all(axis=1)
-    if not complete.any():
-        raise ValueError("no client in client_metrics has both a local and a global accuracy")
-    clients = client_metrics.groupby("client_id").first().reindex(table.index)[complete]
-    roles = np.where(clients["opted_out"].astype(bool), OPTED_OUT, OPTED_IN)
-    if "unseen" in clients:
-        roles = np.where(clients["unseen"].astype(bool), UNSEEN, roles)
-    return PairedAccuracy(
-        methods,
-        roles.astype(np.object_),
-        tests["local"][complete].to_numpy(dtype=np.float64).T,
-        tests["global"][complete].to_numpy(dtype=np.float64).T,
-    )
+    tests = [table.reindex(columns=[(test, name) for name in methods]) for test in ("local", "global")]
+    lacking = pd.concat(tests, axis="columns").isna().any(axis="columns")
+    if lacking.any():
+        raise ValueError(
+            f"client {lacking.idxmax()} lacks an accuracy of some method; "
+            "methods are compared on identical clients"
+        )
+    clients = client_metrics.groupby("client_id").first()
+    is_role = [clients[role].astype(bool) for role in (UNSEEN, OPTED_OUT)]
+    roles = np.select(is_role, [UNSEEN, OPTED_OUT], OPTED_IN).astype(np.object_)
+    return PairedAccuracy(methods, roles, *(test.to_numpy(dtype=np.float64).T for test in tests))
 
 
 def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: int) -> pd.DataFrame:

@@ -121,7 +121,7 @@ def _name_points(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> None:
-    offsets = label_offsets(rows, names, (x_range, y_range), CANVAS, FONT_SIZE)
+    offsets = _label_offsets(rows, names, (x_range, y_range))
     for name, x, y, (right, up) in zip(
         names, rows["local_accuracy"], rows["global_accuracy"], offsets, strict=True
     ):
@@ -141,28 +141,13 @@ def _name_points(
         )
 
 
-def label_offsets(
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    ranges: tuple[tuple[float, float], tuple[float, float]],
-    canvas: tuple[float, float],
-    font: float,
+def _label_offsets(
+    rows: pd.DataFrame, names: Sequence[str], ranges: tuple[tuple[float, float], tuple[float, float]]
 ) -> list[tuple[float, float]]:
-    """Choose where the methods' names go in a plot of global against local accuracy.
-
-    Args:
-        rows: A row of the summary for each method.
-        names: What to write beside each.
-        ranges: The lowest and the highest value of the horizontal and of the vertical axis.
-        canvas: The size of the plot in pixels.
-        font: The size of the letters in pixels.
-
-    Returns:
-        The offset of each name's centre from its point in pixels, upwards.
-    """
+    """The offset of each name's centre from its method's point, in pixels, upwards."""
 
     def pixels(axis: int, column: str) -> list[float]:
-        (low, high), size = ranges[axis], canvas[axis]
+        (low, high), size = ranges[axis], CANVAS[axis]
         return [float((value - low) / (high - low) * size) for value in rows[column]]
 
     points = list(zip(pixels(0, "local_accuracy"), pixels(1, "global_accuracy"), strict=True))
@@ -170,7 +155,7 @@ def label_offsets(
     along = zip(pixels(1, "global_accuracy_low"), pixels(1, "global_accuracy_high"), points, strict=True)
     bars = [(low, y - 2, high, y + 2) for low, high, (_, y) in across]
     bars += [(x - 2, low, x + 2, high) for low, high, (x, _) in along]
-    return place_labels(points, names, canvas, font, avoid=bars)
+    return place_labels(points, names, CANVAS, FONT_SIZE, avoid=bars)
 
 
 def frontier_figure(frontier: pd.DataFrame, client_metrics: pd.DataFrame) -> go.Figure:

@@ -72,12 +72,13 @@ class Finished:
     def _note(self, file: Path, manifest: dict[str, Any]) -> None:
         try:
             settings = canonical(manifest["parameters"])
-        except ValidationError:
+            environment = manifest["run"].get("env")
+            saved: dict[str, str] = manifest["saved_versions"]
+            versions = {**manifest["loaded_versions"], **saved}
+        except (ValidationError, KeyError, TypeError):
             return  # from another version of the project
-        if manifest["run"].get("env") != self.environment:
+        if environment != self.environment:
             return
-        saved: dict[str, str] = manifest["saved_versions"]
-        versions = {**manifest["loaded_versions"], **saved}
         for stage in self.stages:
             if not set(stage.outputs) <= set(saved):
                 continue

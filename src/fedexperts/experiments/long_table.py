@@ -25,11 +25,15 @@ def long_table(points: Sequence[Point], files: Mapping[str, Path]) -> pd.DataFra
         differ, by its dotted name, ``seed``, and the columns of the tables.
     """
     axes = list(dict.fromkeys(name for point in points for name in point.choice.axes if name != "seed"))
+    in_words = {
+        name for name in axes for point in points if isinstance(point.choice.axes.get(name), str | list)
+    }
     parts = []
     for point in points:
         if point.key in files:
             along = {name: point.choice.axes.get(name) for name in axes}
-            along = {name: str(value) if isinstance(value, list) else value for name, value in along.items()}
+            # One type a column: a setting may be a word at one point and a number at another.
+            along |= {name: str(along[name]) for name in in_words if along[name] is not None}
             first = {"point": point.short, "environment": point.choice.environment, **along}
             part = pd.read_parquet(files[point.key])
             parts.append(

@@ -31,8 +31,8 @@ def add_published(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Put the published value of a measure beside ours, as the column ``published``; NaN where there is none.
 
     A published value belongs to a row if they agree on environment, method and each of :data:`SETTINGS`; a
-    setting that the experiment does not vary is taken to be as the paper has it, and a copy of a data set
-    counts as the data set.
+    setting that the experiment, or the row, does not name is taken to be as the paper has it, and a copy of
+    a data set counts as the data set.
     """
     known = published()
     known = known[known["measure"] == measure]
@@ -44,5 +44,6 @@ def add_published(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
     keys = ["original", *varied, "method"]
     values = known.rename(columns={"environment": "original", "value": "published"})[[*keys, "published"]]
     ours = summary.astype(dict.fromkeys(varied, float))
-    ours = ours.assign(original=ours["environment"].replace(COPIES))
-    return ours.merge(values, on=keys, how="left").drop(columns="original")
+    unsaid = {name: DEFAULTS[name] for name in varied if name in DEFAULTS}
+    asked = ours.fillna(unsaid).assign(original=ours["environment"].replace(COPIES))
+    return ours.assign(published=asked.merge(values, on=keys, how="left")["published"].to_numpy())

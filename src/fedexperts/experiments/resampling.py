@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedexperts.evaluation.statistics import Estimate, mean
+from fedexperts.evaluation.statistics import mean, percentile_interval, ratio
 from fedexperts.randomness import generator
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fedexperts.evaluation.statistics import Floats, Statistic
+    from fedexperts.evaluation.statistics import Estimate, Floats, Statistic
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Resamples:
         Returns:
             The value for the seeds and clients there are, and the bounds of its interval.
         """
-        return self._interval(*self._over_seeds(statistic, values))
+        return percentile_interval(*self._over_seeds(statistic, values), self.confidence)
 
     def ratio(self, above: Sequence[Floats], below: Sequence[Floats]) -> Estimate:
         """Divide one mean over seeds and clients by another; NaN for division by 0.
@@ -78,8 +78,7 @@ class Resamples:
             below: The same, on the same clients.
         """
         (value, drawn), (other, other_drawn) = self._over_seeds(mean, above), self._over_seeds(mean, below)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self._interval(np.divide(value, other), np.divide(drawn, other_drawn))
+        return percentile_interval(ratio(value, other), ratio(drawn, other_drawn), self.confidence)
 
     def _over_seeds(self, statistic: Statistic, values: Sequence[Floats]) -> tuple[Floats, Floats]:
         """The mean over seeds as they are, and over each resample ``[resamples]``."""
@@ -89,8 +88,3 @@ class Resamples:
                 chosen = self.seeds[:, position] == seed
                 resampled[chosen, position] = statistic(values[seed][..., clients])
         return np.mean([statistic(of_seed) for of_seed in values], axis=0), resampled.mean(axis=1)
-
-    def _interval(self, value: Floats, resampled: Floats) -> Estimate:
-        tail = (1.0 - self.confidence) / 2.0
-        low, high = np.quantile(resampled, [tail, 1.0 - tail])
-        return Estimate(float(value), float(low), float(high))

@@ -115,7 +115,7 @@ def _start(job: Job, finished: Mapping[str, Finished], extra: Mapping[str, Any],
     choice, made = job.points[0].choice, finished[job.environment].made
     versions = {name: made[key].versions[name] for name, key in sorted(job.loads.items())}
     pipelines = [stage.name for stage in job.stages]
-    arguments = kedro_run(choice.environment, pipelines, {**choice.settings, **extra}, versions)
+    arguments = kedro_run(choice.environment, pipelines, {**extra, **choice.settings}, versions)
     log = folder / f"{job.name}.log"
     output = log.open("wb")
     return _Child(job, start(arguments, output), log, output)

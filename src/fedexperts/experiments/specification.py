@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError,
 from yaml import YAMLError
 
 from fedexperts.errors import UserError
-from fedexperts.parameters.base import Count, PositiveInt, Settings
+from fedexperts.parameters.base import Confidence, Resamples, Seed, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ class Sweep(Settings):
     environments: Annotated[list[str], Field(min_length=1)]
     settings: dict[str, Value] = Field(default={})
     grid: dict[str, Values] = Field(default={})
-    paired: list[dict[str, Values]] = Field(default=[])
+    paired: list[Annotated[dict[str, Values], Field(min_length=1)]] = Field(default=[])
 
 
 class Experiment(Settings):
@@ -100,11 +100,11 @@ class Experiment(Settings):
     """
 
     title: str
-    seeds: Annotated[list[Count], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     methods: Annotated[list[str], Field(min_length=1)] | None = None
     figures: list[str] = Field(default=[])
-    resamples: PositiveInt = 2000
-    confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.95
+    resamples: Resamples = 2000
+    confidence: Confidence = 0.95
     sweeps: Annotated[list[Sweep], Field(min_length=1)]
 
 

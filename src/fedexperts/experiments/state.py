@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
+from fedexperts.errors import UserError
 from fedexperts.storage.files import written_whole
 
 if TYPE_CHECKING:
@@ -46,16 +47,21 @@ class Entry:
 
 
 def read_state(root: Path, folder: Path) -> dict[str, Entry]:
-    """Read how points stood, by their keys; a result that is gone is forgotten."""
+    """Read how points stood, by their keys; a result that is gone is forgotten.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
     file = folder / FILE
     if not file.is_file():
         return {}
     names = {field.name for field in fields(Entry)}
-    noted = {
-        key: Entry(**entry)
-        for key, entry in json.loads(file.read_text(encoding="utf-8")).items()
-        if set(entry) == names  # else it is from another version of the project
-    }
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file}: this file is damaged; delete it: {error}") from error
+    # Entries with other fields are from another version of the project.
+    noted = {key: Entry(**entry) for key, entry in stored.items() if set(entry) == names}
     return {
         key: entry
         for key, entry in noted.items()

@@ -62,7 +62,8 @@ def summarise_points(
         The second has a row per pair of methods: what ``method`` has more than ``reference``, on identical
         seeds and clients.
     """
-    table = table.assign(method=predictors(table)).drop(columns="calibrated", errors="ignore")
+    # A name says it all; what is paired by client must not say it once more.
+    table = table.assign(method=predictors(table), calibrated=False)
     axes = axes_of(table)
     summaries: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
@@ -81,7 +82,6 @@ def summarise_points(
 def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Split by role, where every seed has clients of several; all clients come first."""
     yield ALL, rows
-    rows = _with_both_tests(rows)
     unseen = rows["unseen"].astype(bool)
     opted_out = rows["opted_out"].astype(bool)
     roles = {OPTED_IN: ~unseen & ~opted_out, OPTED_OUT: ~unseen & opted_out, UNSEEN: unseen}
@@ -89,12 +89,6 @@ def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     found = {role: rows[chosen] for role, chosen in roles.items() if chosen.any()}
     if len(found) > 1:
         yield from ((role, part) for role, part in found.items() if part["seed"].nunique() == seeds)
-
-
-def _with_both_tests(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out clients without a local test, as :func:`pair_clients` does."""
-    tests = rows.dropna(subset="accuracy").groupby(["seed", "client_id"])["test_set"].transform("nunique")
-    return rows[tests.reindex(rows.index) == len(TESTS)]
 
 
 def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats]]]:
@@ -109,8 +103,6 @@ def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats
         wide = of_seed.pivot(  # noqa: PD010 - nothing to aggregate: pair_clients refuses repeated keys
             index="client_id", columns=["test_set", "method"], values=list(MEASURES)
         )
-        # As in pair_clients, a client without a local test is left out.
-        wide = wide.dropna(subset=[("accuracy", test, method) for test in TESTS for method in methods])
         for test in TESTS:
             for measure in MEASURES:
                 columns = [(measure, test, method) for method in methods]

@@ -15,6 +15,8 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 PositiveInt = Annotated[int, Field(ge=1, le=1_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 ExampleCount = Annotated[int, Field(ge=1, le=10_000_000)]
+Resamples = Annotated[int, Field(ge=1, le=100_000)]
+Confidence = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fedexperts.parameters.base import (
     BatchSize,
+    Confidence,
     Count,
     Fraction,
     Momentum,
@@ -19,6 +20,7 @@ from fedexperts.parameters.base import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    Resamples,
     Seed,
     Settings,
 )
@@ -188,8 +190,8 @@ class EvaluationSettings(Settings):
     """
 
     calibration_bins: Annotated[int, Field(ge=1, le=10_000)]
-    resamples: Annotated[int, Field(ge=1, le=100_000)]
-    confidence: Annotated[float, Field(gt=0.0, lt=1.0)]
+    resamples: Resamples
+    confidence: Confidence
     frontier: bool
 
 

@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline
 from fedexperts.pipelines.data_ingestion.nodes import count_classes, read_examples
 
 
-def create_pipeline(**_: object) -> Pipeline:
+def create_pipeline() -> Pipeline:
     """From the raw data to checked examples, and their number per class."""
     return Pipeline(
         [

@@ -17,7 +17,7 @@ FIGURES = (
 )
 
 
-def create_pipeline(**_: object) -> Pipeline:
+def create_pipeline() -> Pipeline:
     """Create the pipeline; its figures appear in the report in the order of :data:`FIGURES`."""
     return Pipeline(
         [
