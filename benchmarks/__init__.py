@@ -1,5 +1,6 @@
-"""How fast the project is, against a plain loop, other frameworks, and what the machine could do.
+"""How fast the project is, and what came out of the paper's experiments.
 
-Four commands, each with a table and a JSON file: ``python -m benchmarks.cohort``, ``benchmarks.scaling``,
-``benchmarks.peers``, ``benchmarks.gpu``. What they measure, and what came out, is in docs/performance.md.
+Four commands measure speed, each with a table and a JSON file: ``python -m benchmarks.cohort``,
+``benchmarks.scaling``, ``benchmarks.peers``, ``benchmarks.gpu``; ``benchmarks.tables`` puts them into
+docs/performance.md. ``benchmarks.reproduction`` puts reports of experiments into docs/results.md.
 """

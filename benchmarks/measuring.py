@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from benchmarks.documents import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-ROOT = Path(__file__).parents[1]
 PEAK_SIZE = 1024
 PEAK_TRIALS = 20
 KIB_PER_MB = 1000**2 / 1024

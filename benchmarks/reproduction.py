@@ -11,7 +11,7 @@ import argparse
 
 import matplotlib as mpl
 
-from benchmarks.measuring import ROOT
+from benchmarks.documents import ROOT
 from benchmarks.results_files import merged, read_report, read_results, report_files, write_results
 from benchmarks.results_page import figures, filled
 from fedexperts.experiments.picture import as_picture

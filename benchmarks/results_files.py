@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmarks.measuring import ROOT
+from benchmarks.documents import ROOT
 from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.specification import Experiment, read_experiment
 from fedexperts.experiments.summary import summarise_points

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from benchmarks.documents import put
 from benchmarks.results_files import experiment_of
 from benchmarks.results_tuning import rate_comparisons, tuning_tables
-from benchmarks.tables import put
 from fedexperts.evaluation.display import ALL, CALIBRATED, looks, percent, percent_interval, predictors
 from fedexperts.experiments import charts
 from fedexperts.experiments.charts import ALPHA, P, Q

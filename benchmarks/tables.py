@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import cohort, gpu, scaling
-from benchmarks.measuring import ROOT
+from benchmarks.documents import ROOT, put
 from benchmarks.peers import __main__ as peers
 from benchmarks.reporting import RESULTS, shown
 
@@ -32,13 +31,6 @@ def filled(document: str) -> str:
         text = MISSING if found is None else f"{_circumstances(found)}\n\n{_table(found['rows'], columns)}"
         document = put(text, name, document)
     return document
-
-
-def put(text: str, name: str, document: str) -> str:
-    """Write a text between the marks of a name in a document, in place of what is there."""
-    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-    return pattern.sub(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)
 
 
 def _circumstances(found: Mapping[str, Any]) -> str:

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import ROOT, Spent
+from benchmarks.documents import ROOT
+from benchmarks.measuring import KIB_PER_MB, Spent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_TO_END = 20.0
-KIB_PER_MB = 1000**2 / 1024
 
 
 class ProgramError(Exception):

@@ -9,7 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS, Look, looks, percent
-from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
+from fedexperts.evaluation.theme import INK, SOFT_INK, dress_axes
 from fedexperts.evaluation.tradeoff import calibrated_pairs, padded_range, rows_by_predictor
 
 if TYPE_CHECKING:
@@ -47,11 +47,8 @@ def comparison(summary: pd.DataFrame) -> Figure:
 
 
 def _dress(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(RULE)
-    axes.tick_params(colors=INK, labelsize=FONT, color=RULE)
-    axes.set_axisbelow(True)
-    axes.grid(color=GRID)
+    dress_axes(axes)
+    axes.tick_params(labelsize=FONT)
     axes.margins(x=0.07)
     # Steps of 2.5 would be rounded in the labels.
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK = "#1F2933"
 SOFT_INK = "#52606D"
@@ -88,3 +92,12 @@ def say_instead(drawn: go.Figure, message: str) -> go.Figure:
     drawn.update_xaxes(visible=False)
     drawn.update_yaxes(visible=False)
     return drawn
+
+
+def dress_axes(axes: Axes) -> None:
+    """Give axes of matplotlib the common look."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(colors=INK, color=RULE)
+    axes.set_axisbelow(True)
+    axes.grid(color=GRID)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS
-from fedexperts.evaluation.theme import GRID, INK, RULE, SOFT_INK
+from fedexperts.evaluation.theme import INK, SOFT_INK, dress_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,11 +54,7 @@ def as_picture(chart: Chart) -> Figure:
 def _draw(axes: Axes, chart: Chart, panel: Panel) -> None:
     axes.set_title(panel.title, loc="left", fontsize=10.5, color=INK)
     axes.set_xlabel(chart.x_label, color=SOFT_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(RULE)
-    axes.tick_params(colors=INK, color=RULE)
-    axes.set_axisbelow(True)
-    axes.grid(color=GRID)
+    dress_axes(axes)
     if chart.y_ratio:
         axes.axhline(1.0, color=KNOWN_LOOKS[GENERALIST].colour, ls=":", lw=1)
     else:

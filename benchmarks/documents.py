@@ -1,0 +1,15 @@
+"""Where the project lies, and how measured figures get into its documents."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def put(text: str, name: str, document: str) -> str:
+    """Write a text between the marks of a name in a document, in place of what is there."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+    return pattern.sub(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)
