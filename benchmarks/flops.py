@@ -53,11 +53,14 @@ def multiply_adds(workload: Workload) -> tuple[NDArray[np.int64], int]:
         words = (workload.inputs != 0).sum(dim=1).cpu().numpy()
         per_word = WAYS * (plain.EMBEDDING + plain.UNITS) * GATES * plain.UNITS
         return words * per_word + WAYS * plain.UNITS * workload.classes, 0
-    by_layer = _by_layer(plain.image_model(workload.classes), torch.zeros(1, *workload.inputs.shape[1:]))
+    by_layer = multiply_adds_by_layer(
+        plain.image_model(workload.classes), torch.zeros(1, *workload.inputs.shape[1:])
+    )
     return np.full(len(workload.inputs), sum(by_layer), dtype=np.int64), by_layer[0]
 
 
-def _by_layer(model: nn.Sequential, example: Tensor) -> list[int]:
+def multiply_adds_by_layer(model: nn.Sequential, example: Tensor) -> list[int]:
+    """Count the multiply-adds of a pass forwards for one example ``[1, ...]``, layer by layer."""
     counts = []
     for layer in model:
         example = layer(example)

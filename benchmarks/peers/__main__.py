@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
 from benchmarks import measuring, reporting
+from benchmarks.flops import multiply_adds_by_layer
 from benchmarks.peers import environments, own, plain_loop, processes, task
 from benchmarks.variants import AGREEMENT, PLAIN
 
@@ -35,7 +36,6 @@ ENVIRONMENT = {
     "FLWR_HOME": str(environments.ENVIRONMENTS / "flower_home"),
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-MULTIPLY_ADDS = 3 * 651_720 - 352_800  # forwards and backwards for an image; see benchmarks/flops.py
 COLUMNS = {
     "variant": "framework",
     "version": "version",
@@ -59,17 +59,19 @@ class Peer:
         module: Its program, beside this one.
         package: Whose version counts; None for what has no version.
         requirements: Its environment; None for the running one.
+        arguments: What its program is called with besides the rounds.
     """
 
     module: str
     package: str | None = None
     requirements: str | None = None
+    arguments: tuple[str, ...] = ()
 
 
 PEERS = {
     PLAIN: Peer("plain_loop"),
     OWN: Peer("own", "fedexperts"),
-    f"{OWN}, 2 processes": Peer("own_two", "fedexperts"),
+    f"{OWN}, 2 processes": Peer("own", "fedexperts", arguments=("--processes", "2")),
     "Flower": Peer("flower", "flwr", "flower"),
     "pfl-research": Peer("pfl_research", "pfl", "pfl_research"),
 }
@@ -81,8 +83,8 @@ class Turns:
 
     python: str = sys.executable
     version: str | None = None
-    all_rounds: list[Spent] | None = None
-    first_round: list[Spent] | None = None
+    all_rounds: list[Spent] = field(default_factory=list)
+    first_round: list[Spent] = field(default_factory=list)
     memory: float | None = None
     error: str | None = None
 
@@ -121,13 +123,13 @@ def _prepare(peer: Peer) -> Turns:
     except environments.InstallationError as error:
         return Turns(error=f"cannot be installed: {error}")
     version = environments.version_of(python, peer.package) if peer.package else torch.__version__
-    return Turns(python, version, [], [])
+    return Turns(python, version)
 
 
 def _turn(peer: Peer, turns: Turns, rounds: int) -> None:
-    if turns.error or turns.all_rounds is None or turns.first_round is None:
+    if turns.error:
         return
-    command = [turns.python, "-m", f"benchmarks.peers.{peer.module}", "--rounds"]
+    command = [turns.python, "-m", f"benchmarks.peers.{peer.module}", *peer.arguments, "--rounds"]
     try:
         every, memory = processes.run([*command, str(rounds)], ENVIRONMENT, SECONDS)
         first = processes.run([*command, "1"], ENVIRONMENT, SECONDS)[0] if rounds > 1 else every
@@ -142,7 +144,7 @@ def _turn(peer: Peer, turns: Turns, rounds: int) -> None:
 def _row(name: str, found: dict[str, Turns], rounds: int, peak: float) -> Row:
     turns = found[name]
     workload = f"FedAvg, {rounds} rounds"
-    if turns.error or not turns.all_rounds or not turns.first_round:
+    if turns.error:
         return reporting.row(workload, name, version=turns.version, error=turns.error)
     middle, first = measuring.median(turns.all_rounds), measuring.median(turns.first_round)
     steps = rounds * task.CLIENTS_PER_ROUND * task.LOCAL_EPOCHS * task.EXAMPLES // task.BATCH_SIZE
@@ -155,7 +157,7 @@ def _row(name: str, found: dict[str, Turns], rounds: int, peak: float) -> Row:
         version=turns.version,
         ratio_vs_plain=_ratio(found, PLAIN, name),
         ratio_to_own=_ratio(found, name, OWN),
-        share_of_peak=2 * MULTIPLY_ADDS * task.BATCH_SIZE * steps / middle.cpu / peak,
+        share_of_peak=2 * _multiply_adds() * task.BATCH_SIZE * steps / middle.cpu / peak,
         peak_memory_mb=turns.memory,
         cpu_seconds=middle.cpu,
         wall_seconds=middle.wall,
@@ -169,12 +171,18 @@ def _row(name: str, found: dict[str, Turns], rounds: int, peak: float) -> Row:
     )
 
 
+def _multiply_adds() -> int:
+    """Forwards and backwards for an image; see benchmarks/flops.py."""
+    by_layer = multiply_adds_by_layer(task.network(), torch.zeros(1, 3, 32, 32))
+    return 3 * sum(by_layer) - by_layer[0]
+
+
 def _ratio(found: dict[str, Turns], above: str, below: str) -> float | None:
     """The median over the turns of one framework's CPU time divided by another's."""
     pair = [found[name] for name in (above, below) if name in found and not found[name].error]
     if len(pair) < 2:
         return None
-    one, other = (turns.all_rounds or [] for turns in pair)
+    one, other = (turns.all_rounds for turns in pair)
     return measuring.ratio(one, other)
 
 

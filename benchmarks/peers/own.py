@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 def main() -> None:
     """Compute the rounds."""
     torch.set_num_threads(1)
-    train_rounds(task.rounds(), task.CLIENTS_PER_ROUND)
+    parser = task.parser()
+    parser.add_argument("--processes", type=int, default=1, help="2: as the pipelines use two cores")
+    options = parser.parse_args()
+    train_rounds(options.rounds, task.CLIENTS_PER_ROUND, processes=options.processes)
 
 
 def train_rounds(

@@ -51,7 +51,12 @@ def network() -> nn.Sequential:
 
 def rounds() -> int:
     """Read from the command line how many rounds to compute."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, required=True)
-    options: int = parser.parse_args().rounds
+    options: int = parser().parse_args().rounds
+    return options
+
+
+def parser() -> argparse.ArgumentParser:
+    """What every program's command line has."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--rounds", type=int, required=True)
     return options
