@@ -31,14 +31,13 @@ def long_table(points: Sequence[Point], files: Mapping[str, Path]) -> pd.DataFra
     parts = []
     for point in points:
         if point.key in files:
-            along = {name: point.choice.axes.get(name) for name in axes}
+            given = {name: value for name, value in point.choice.axes.items() if value is not None}
             # One type a column: a setting may be a word at one point and a number at another.
-            along |= {name: str(along[name]) for name in in_words if along[name] is not None}
+            along = {name: str(value) if name in in_words else value for name, value in given.items()}
             first = {"point": point.short, "environment": point.choice.environment, **along}
-            part = pd.read_parquet(files[point.key])
-            parts.append(
-                part.assign(**first, seed=point.choice.axes["seed"])[[*first, "seed", *part.columns]]
-            )
+            parts.append(pd.read_parquet(files[point.key]).assign(**first))
     # Empty tables have columns without a type, which those of the others would have to give way to.
     filled = [part for part in parts if len(part)] or parts[:1]
-    return pd.concat(filled, ignore_index=True).infer_objects()
+    order = ["point", "environment", *axes, "seed"]
+    measured = [name for name in filled[0].columns if name not in order]
+    return pd.concat(filled, ignore_index=True).reindex(columns=[*order, *measured]).infer_objects()
