@@ -48,6 +48,11 @@ def as_picture(chart: Chart) -> Figure:
     margin = 0.12 / size[0]
     drawn.text(margin, 1 - 0.35 / size[1], chart.title, color=INK, fontsize=13)
     drawn.text(margin, 1 - 0.6 / size[1], chart.subtitle, color=SOFT_INK, fontsize=9)
+    # A layout's last digits differ from run to run; without them, the same chart makes the same file.
+    drawn.draw_without_rendering()
+    drawn.set_layout_engine("none")
+    for axes in drawn.axes:
+        axes.set_position(axes.get_position().from_bounds(*(round(x, 5) for x in axes.get_position().bounds)))
     return drawn
 
 
