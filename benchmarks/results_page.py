@@ -210,7 +210,7 @@ def _difference(part: pd.DataFrame, method: str, reference: str, test: str) -> s
         found = part[(part["method"] == names[0]) & (part["reference"] == names[1])]
         if len(found):
             value, *bounds = (sign * found.iloc[0][f"{test}_accuracy{end}"] for end in ("", "_low", "_high"))
-            return f"{_signed(value)} {percent_interval(min(bounds), max(bounds))}"
+            return _signed_estimate(value, min(bounds), max(bounds))
     return ""
 
 
@@ -241,8 +241,7 @@ def _frontier_table(title: str, summary: pd.DataFrame, cell: Callable[[Mapping[A
 def _gain(row: Mapping[Any, Any]) -> str:
     if isnan(row["gain"]) or row["method"] == REFERENCE:  # itself, but for the calibrated one
         return ""
-    interval = "" if isnan(row["gain_low"]) else f" {percent_interval(row['gain_low'], row['gain_high'])}"
-    return f" ({_signed(row['gain'])}{interval})"
+    return f" ({_signed_estimate(row['gain'], row['gain_low'], row['gain_high'])})"
 
 
 def gate_table(gates: pd.DataFrame) -> TextTable:
@@ -271,5 +270,5 @@ def _label(method: str) -> str:
     return looks([method])[method].full_label
 
 
-def _signed(share: float) -> str:
-    return "n/a" if isnan(share) else f"{100 * share:+.1f}"
+def _signed_estimate(share: float, low: float, high: float) -> str:
+    return f"{100 * share:+.1f} {percent_interval(low, high)}".rstrip()

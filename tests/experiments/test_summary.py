@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from fedexperts.errors import UserError
-from fedexperts.evaluation.statistics import lowest_tenth, mean
+from fedexperts.evaluation.statistics import summarise
 from fedexperts.experiments.grid import Choice
 from fedexperts.experiments.long_table import long_table
 from fedexperts.experiments.plan import Point
 from fedexperts.experiments.published import add_published, published
-from fedexperts.experiments.resampling import Resamples
 from fedexperts.experiments.summary import summarise_points
+from fedexperts.parameters import EvaluationSettings
 
 HOW = (200, 0.95)  # resamples, confidence
 
@@ -66,7 +67,7 @@ def test_a_summary_computed_by_hand():
     assert mixture["global_ece"] == pytest.approx(0.125)
     assert mixture["bottom_decile"] == pytest.approx(((0.4 + 0.05) + (0.5 + 0.02)) / 2)
     assert mixture["clients_hurt"] == pytest.approx(1 / 4)
-    assert mixture["global_ratio"] == pytest.approx(0.25 / 0.4), "a ratio of means, not a mean of ratios"
+    assert mixture["global_ratio"] == pytest.approx((0.4 / 0.6 + 0.1 / 0.2) / 2), "clients' means are divided"
     assert rows.loc["fedavg", ["clients_hurt", "global_ratio"]].tolist() == [0.0, 1.0]
     (pair,) = differences.to_dict("records")
     assert (pair["method"], pair["reference"]) == ("mixture", "fedavg")
@@ -120,30 +121,24 @@ def test_a_calibrated_method_is_one_more_method_and_compared_with_all_others():
     assert gains["mixture+calibrated", "mixture"] == pytest.approx(0.2)
 
 
-def test_resamples_are_what_a_plain_loop_over_their_draws_gives():
+def test_intervals_are_students_over_seeds():
+    summary, differences = summarise_points(TWO_SEEDS, 200, 0.9)
+    half = t.ppf(0.95, 1) * np.std([0.65, 0.6], ddof=1) / np.sqrt(2)
+    mixture = summary.set_index("method").loc["mixture"]
+    assert mixture["local_accuracy_low"] == pytest.approx(0.625 - half)
+    assert mixture["local_accuracy_high"] == pytest.approx(0.625 + half)
+    gain_half = t.ppf(0.95, 1) * np.std([0.05, 0.4], ddof=1) / np.sqrt(2)
+    assert differences["local_accuracy_high"].item() == pytest.approx(0.225 + gain_half), "paired by seed"
+
+
+def test_with_one_seed_the_summary_is_that_of_the_run():
     rng = np.random.default_rng(0)
-    values = [rng.random(4), rng.random(7), rng.random(1)]
-    resamples = Resamples.of([4, 7, 1], 50, 0.9)
-    means = []
-    used = np.zeros((3, 3), dtype=int)
-    for row in resamples.seeds:
-        total = 0.0
-        for position, seed in enumerate(row):
-            clients = resamples.clients[position][seed][used[position, seed]]
-            used[position, seed] += 1
-            total += float(lowest_tenth(values[seed][clients]))
-        means.append(total / 3)
-    found = resamples.estimate(lowest_tenth, values)
-    assert found.value == pytest.approx(np.mean([float(lowest_tenth(of_seed)) for of_seed in values]))
-    assert [found.low, found.high] == pytest.approx(np.quantile(means, [0.05, 0.95]))
-
-
-def test_seeds_that_disagree_widen_the_interval_even_if_all_clients_agree():
-    resamples = Resamples.of([5, 5], 400, 0.95)
-    found = resamples.estimate(mean, [np.zeros(5), np.ones(5)])
-    assert (found.low, found.value, found.high) == (0.0, 0.5, 1.0)
-    one_seed = Resamples.of([5], 400, 0.95).estimate(mean, [np.ones(5)])
-    assert (one_seed.low, one_seed.high) == (1.0, 1.0)
+    scores = {method: rng.random((6, 2)).tolist() for method in ("fedavg", "mixture")}
+    settings = EvaluationSettings(calibration_bins=15, resamples=200, confidence=0.95, frontier=False)
+    run = summarise(metrics(scores), settings, seed=3)
+    summary, _ = summarise_points(along(metrics(scores), seed=3), *HOW)
+    shared = [name for name in run.columns if name not in {"calibrated", "clients"}]
+    pd.testing.assert_frame_equal(summary[shared], run[shared])
 
 
 def test_seeds_with_other_methods_are_not_averaged():
@@ -156,9 +151,11 @@ def test_seeds_with_other_methods_are_not_averaged():
         summarise_points(table, *HOW)
 
 
-def test_a_ratio_to_nothing_is_not_a_number():
-    found = Resamples.of([2], 10, 0.9).ratio([np.ones(2)], [np.zeros(2)])
-    assert np.isnan([found.value, found.low, found.high]).all()
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_a_ratio_to_nothing_is_not_a_number(seeds):
+    scores = metrics({"fedavg": [(0.5, 0.0), (0.7, 0.0)], "mixture": [(0.4, 0.3), (0.9, 0.5)]})
+    summary, _ = summarise_points(pd.concat([along(scores, seed=seed) for seed in seeds]), *HOW)
+    assert summary.filter(like="global_ratio").isna().all(axis=None)
 
 
 def test_the_long_table_has_the_settings_of_each_point_beside_its_metrics(tmp_path):

@@ -14,8 +14,7 @@ from fedexperts.evaluation.display import (
     GENERALIST,
     GROUP_LABELS,
     NOT_ATTAINABLE,
-    percent,
-    percent_interval,
+    percent_estimate,
     predictors,
 )
 
@@ -59,7 +58,7 @@ def comparison_table(summary: pd.DataFrame) -> Table:
             cells = [
                 "reference"
                 if name == "clients_hurt" and predictor == GENERALIST
-                else f"{percent(row[name])} {percent_interval(row[f'{name}_low'], row[f'{name}_high'])}"
+                else percent_estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
                 for name in HEADINGS
             ]
             shown = "  + calibrated" if predictor.endswith(CALIBRATED) else escape(predictor)

@@ -131,8 +131,13 @@ def percent(share: float) -> str:
 
 
 def percent_interval(low: float, high: float) -> str:
-    """Write an interval of shares as percentages: ``[89.0, 93.1]``."""
-    return f"[{percent(low)}, {percent(high)}]"
+    """Write an interval of shares as percentages: ``[89.0, 93.1]``; nothing where there is none."""
+    return "" if math.isnan(low) else f"[{percent(low)}, {percent(high)}]"
+
+
+def percent_estimate(value: float, low: float, high: float) -> str:
+    """Write a share and its interval as percentages: ``91.2 [89.0, 93.1]``, or ``91.2`` without one."""
+    return f"{percent(value)} {percent_interval(low, high)}".rstrip()
 
 
 def listing(names: Iterable[str]) -> str:

@@ -74,8 +74,7 @@ def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("Local accuracy", color=SOFT_INK)
     axes.set_ylabel("Global accuracy", color=SOFT_INK)
-    x_range = padded_range(rows["local_accuracy_low"].min(), rows["local_accuracy_high"].max())
-    y_range = padded_range(rows["global_accuracy_low"].min(), rows["global_accuracy_high"].max())
+    x_range, y_range = (padded_range(rows, name) for name in ("local_accuracy", "global_accuracy"))
     axes.set(xlim=x_range, ylim=y_range)
     if GENERALIST in rows.index:
         blue = KNOWN_LOOKS[GENERALIST].colour

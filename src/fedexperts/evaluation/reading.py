@@ -55,7 +55,8 @@ def describe_result(client_metrics: pd.DataFrame, settings: EvaluationSettings, 
         ValueError: As :func:`fedexperts.evaluation.statistics.pair_clients`.
     """
     pairs = pair_clients(client_metrics)
-    reader = _Reader(pairs, Bootstrap.of(pairs.clients, settings, seed), looks(pairs.methods))
+    bootstrap = Bootstrap.of(pairs.clients, settings.resamples, settings.confidence, seed)
+    reader = _Reader(pairs, bootstrap, looks(pairs.methods))
     paragraphs = [
         [reader.caution(), reader.leader("local"), reader.leader("global")],
         [reader.mixture_keeps(), reader.mixture_against_finetuning(), reader.mixture_hurts()],
@@ -82,8 +83,8 @@ class _Reader:
         return self.bootstrap.estimate(mean, gains)
 
     def told_apart(self, difference: Estimate) -> bool:
-        """Whether a difference is beyond doubt; between single clients none is."""
-        return self.pairs.clients > 1 and (difference.low > 0 or difference.high < 0)
+        """Whether a difference is beyond doubt; without an interval none is."""
+        return difference.low > 0 or difference.high < 0
 
     def caution(self) -> str:
         if self.pairs.clients == 1:
@@ -170,8 +171,7 @@ class _Reader:
             if self.told_apart(difference):
                 words = f"{_points(difference)} {'better' if difference.value > 0 else 'worse'}"
             else:
-                interval = percent_interval(difference.low, difference.high)
-                words = f"not distinguishable (difference {percent(difference.value)} points {interval})"
+                words = f"not distinguishable (difference {_in_points(difference)})"
             parts.append(f"{words} on the {test_set} test")
         return " and ".join(parts)
 
@@ -196,21 +196,21 @@ def _by_role(pairs: PairedAccuracy, settings: EvaluationSettings, seed: int) -> 
         if group not in groups:
             continue
         members = groups[group]
-        bootstrap = Bootstrap.of(members.clients, settings, seed)
+        bootstrap = Bootstrap.of(members.clients, settings.resamples, settings.confidence, seed)
         reached = _with_interval(bootstrap.estimate(mean, members.row("local", method)))
         told.append(f"{reached} for the {members.clients} {name}")
     return f"With {looks([method])[method].phrase}, local accuracy is {listing(told)}."
 
 
 def _with_interval(estimate: Estimate) -> str:
-    value = f"{percent(estimate.value)}%"
-    # The generalist has one global accuracy, whoever the clients are.
-    return (
-        value if estimate.low == estimate.high else f"{value} {percent_interval(estimate.low, estimate.high)}"
-    )
+    return f"{percent(estimate.value)}% {percent_interval(estimate.low, estimate.high)}".rstrip()
+
+
+def _in_points(difference: Estimate) -> str:
+    return f"{percent(difference.value)} points {percent_interval(difference.low, difference.high)}".rstrip()
 
 
 def _points(difference: Estimate) -> str:
     """Write a difference in percentage points, without its sign."""
     low, high = sorted((abs(difference.low), abs(difference.high)))
-    return f"{percent(abs(difference.value))} points {percent_interval(low, high)}"
+    return _in_points(Estimate(abs(difference.value), low, high))

@@ -2,7 +2,8 @@
 
 All intervals are percentile bootstrap intervals (Efron 1979) over clients. The same resampled clients serve
 every method and test set, so that differences between methods are differences on identical clients. They show
-how results vary between clients, not between seeds or test examples.
+how results vary between clients, not between seeds or test examples. What is the same for all clients has
+none, such as the accuracy of a model that they share on a test that they share.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ STATISTICS = ("local_accuracy", "global_accuracy", "bottom_decile", "clients_hur
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the bounds of its interval."""
+    """A value and the bounds of its interval, NaN where there is none."""
 
     value: float
     low: float
@@ -104,10 +105,10 @@ class Bootstrap:
     confidence: float
 
     @classmethod
-    def of(cls, clients: int, settings: EvaluationSettings, seed: int) -> Bootstrap:
+    def of(cls, clients: int, resamples: int, confidence: float, seed: int) -> Bootstrap:
         """Draw the resamples of so many clients; the same ones for the same seed."""
-        draws = generator(seed, "bootstrap").integers(clients, size=(settings.resamples, clients))
-        return cls(draws, settings.confidence)
+        draws = generator(seed, "bootstrap").integers(clients, size=(resamples, clients))
+        return cls(draws, confidence)
 
     def estimate(self, statistic: Statistic, values: Floats) -> Estimate:
         """Compute a statistic and its interval.
@@ -117,21 +118,15 @@ class Bootstrap:
             values: ``[..., clients]``.
 
         Returns:
-            The statistic of the clients there are, and the bounds of its interval.
+            The statistic of the clients there are, and the bounds of its interval; NaN where all clients
+            have the same values.
         """
-        return percentile_interval(statistic(values), statistic(values[..., self.draws]), self.confidence)
-
-
-def percentile_interval(value: Floats, resampled: Floats, confidence: float) -> Estimate:
-    """Bound a value by quantiles of what resamples ``[resamples]`` say instead of it."""
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(resampled, [tail, 1.0 - tail])
-    return Estimate(float(value), float(low), float(high))
-
-
-def ratio(above: Floats, below: Floats) -> Floats:
-    """Divide means, of the same shape; NaN for division by 0."""
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+        value = float(statistic(values))
+        if not np.ptp(values, axis=-1).any():
+            return Estimate(value, float("nan"), float("nan"))
+        tail = (1.0 - self.confidence) / 2.0
+        low, high = np.quantile(statistic(values[..., self.draws]), [tail, 1.0 - tail])
+        return Estimate(value, float(low), float(high))
 
 
 def mean(values: Floats) -> Floats:
@@ -146,7 +141,8 @@ def lowest_tenth(values: Floats) -> Floats:
 
 def ratio_of_means(values: Floats) -> Floats:
     """Divide one mean over clients by another, ``[2, ..., clients]`` to ``[...]``; NaN for division by 0."""
-    return ratio(mean(values[0]), mean(values[1]))
+    above, below = mean(values[0]), mean(values[1])
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
 def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
@@ -212,7 +208,7 @@ def summarise(client_metrics: pd.DataFrame, settings: EvaluationSettings, seed: 
     """
     rows = []
     for group, pairs in pair_clients(client_metrics).groups().items():
-        bootstrap = Bootstrap.of(pairs.clients, settings, seed)
+        bootstrap = Bootstrap.of(pairs.clients, settings.resamples, settings.confidence, seed)
         for method in pairs.methods:
             local = pairs.row("local", method)
             hurt = (local < pairs.row("local", GENERALIST)).astype(np.float64)

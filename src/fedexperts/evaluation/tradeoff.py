@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from html import escape
+from math import isnan
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fedexperts.evaluation.display import (
     ALL,
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
 CANVAS = (760.0, 390.0)
 
 
-def padded_range(low: float, high: float) -> tuple[float, float]:
-    """Widen the range of an axis of shares so that points and their names keep off its ends."""
+def padded_range(rows: pd.DataFrame, name: str) -> tuple[float, float]:
+    """Choose the range of an axis of shares so that points, intervals and names keep off its ends."""
+    drawn = rows[[name, f"{name}_low", f"{name}_high"]].to_numpy(dtype=np.float64)
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
     pad = max(0.12 * (high - low), 0.02)
     return low - pad, high + pad
 
@@ -46,8 +51,7 @@ def accuracy_tradeoff(summary: pd.DataFrame) -> go.Figure:
     if rows["calibrated"].any():
         how += " Hollow: the same method with a calibrated generalist."
     drawn = figure("Global against local accuracy", how, height=540)
-    x_range = padded_range(rows["local_accuracy_low"].min(), rows["local_accuracy_high"].max())
-    y_range = padded_range(rows["global_accuracy_low"].min(), rows["global_accuracy_high"].max())
+    x_range, y_range = (padded_range(rows, name) for name in ("local_accuracy", "global_accuracy"))
     drawn.update_xaxes(title_text="Local accuracy", tickformat=".0%", range=x_range)
     drawn.update_yaxes(title_text="Global accuracy", tickformat=".0%", range=y_range)
     drawn.update_layout(showlegend=False)
@@ -155,7 +159,7 @@ def _label_offsets(
     along = zip(pixels(1, "global_accuracy_low"), pixels(1, "global_accuracy_high"), points, strict=True)
     bars = [(low, y - 2, high, y + 2) for low, high, (_, y) in across]
     bars += [(x - 2, low, x + 2, high) for low, high, (x, _) in along]
-    return place_labels(points, names, CANVAS, FONT_SIZE, avoid=bars)
+    return place_labels(points, names, CANVAS, FONT_SIZE, avoid=[bar for bar in bars if not isnan(sum(bar))])
 
 
 def frontier_figure(frontier: pd.DataFrame, client_metrics: pd.DataFrame) -> go.Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fedexperts.evaluation.display import ALL, looks, percent, percent_interval
+from fedexperts.evaluation.display import ALL, looks, percent, percent_estimate
 from fedexperts.experiments.names import name_of, value_of
 from fedexperts.experiments.published import add_published
 from fedexperts.experiments.summary import axes_of
@@ -67,7 +67,7 @@ def table1(summary: pd.DataFrame) -> list[TextTable]:
 
 
 def _cell(row: Mapping[Hashable, Any], measure: str) -> str:
-    ours = f"{percent(row[measure])} {percent_interval(row[f'{measure}_low'], row[f'{measure}_high'])}"
+    ours = percent_estimate(row[measure], row[f"{measure}_low"], row[f"{measure}_high"])
     known = row["published"]
     return ours if known != known else f"{ours} ({percent(known)})"  # noqa: PLR0124 - NaN alone differs from itself
 

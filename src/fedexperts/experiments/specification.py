@@ -94,7 +94,7 @@ class Experiment(Settings):
         methods: The methods to compare; none for those of the environment.
         figures: The tables and figures that it feeds, of those in
             :mod:`fedexperts.experiments.report`.
-        resamples: Bootstrap resamples of the summary.
+        resamples: Bootstrap resamples of the clients, where a setting has one seed.
         confidence: Of the summary's intervals.
         sweeps: The grids.
     """

@@ -18,13 +18,16 @@ from fedexperts.evaluation.display import (
     is_attainable,
     predictors,
 )
-from fedexperts.evaluation.statistics import lowest_tenth, mean, pair_clients
-from fedexperts.experiments.resampling import Resamples
+from fedexperts.evaluation.statistics import Bootstrap, lowest_tenth, mean, pair_clients, ratio_of_means
+from fedexperts.experiments.seeds import over_seeds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeAlias
 
-    from fedexperts.evaluation.statistics import Floats
+    from fedexperts.evaluation.statistics import Estimate, Floats, Statistic
+
+    Estimator: TypeAlias = Callable[[Statistic, Sequence[Floats]], Estimate]
 
 MEASURES = ("accuracy", "loss", "ece")
 TESTS = ("local", "global")
@@ -45,19 +48,22 @@ def summarise_points(
 
     Args:
         table: As :func:`fedexperts.experiments.long_table.long_table` returns it.
-        resamples: Bootstrap resamples.
+        resamples: Bootstrap resamples of the clients, where there is one seed.
         confidence: Of the intervals, in (0, 1).
 
     Returns:
         Two tables, with ``environment``, the settings in which points differ, ``clients`` (the group of
         clients), ``n_seeds`` and ``n_clients`` (of all seeds) in both, and every number with the bounds
-        ``_low`` and ``_high`` of its interval.
+        ``_low`` and ``_high`` of its interval. A number is the mean over seeds of what it is for one seed,
+        with Student's t-interval (:func:`fedexperts.experiments.seeds.over_seeds`). With a single seed the
+        interval is the one over clients that the run's own summary has
+        (:class:`fedexperts.evaluation.statistics.Bootstrap`).
 
         The first has a row per ``method``, with ``+calibrated`` where it asked a calibrated generalist:
         ``local_accuracy``, ``global_accuracy``, ``local_loss``, ``global_loss`` (nats), ``local_ece``,
-        ``global_ece``, means over clients and seeds; ``bottom_decile``, the local accuracy that a tenth of
+        ``global_ece``, means over clients; ``bottom_decile``, the local accuracy that a tenth of
         the clients stay below; ``clients_hurt``, the share of clients whose local accuracy is below FedAvg's;
-        ``global_ratio``, the global accuracy as a fraction of FedAvg's, both means over clients and seeds.
+        ``global_ratio``, the global accuracy as a fraction of FedAvg's, both means over clients.
 
         The second has a row per pair of methods: what ``method`` has more than ``reference``, on identical
         seeds and clients.
@@ -72,11 +78,22 @@ def summarise_points(
         for group, members in _groups(rows):
             methods, scores = _line_up(members)
             counts = [of_seed.shape[1] for of_seed in scores["local_accuracy"]]
-            drawn = Resamples.of(counts, resamples, confidence)
             about = {**where, "clients": group, "n_seeds": len(counts), "n_clients": sum(counts)}
-            summaries += [{**about, **row} for row in _summarise(methods, scores, drawn)]
-            differences += [{**about, **row} for row in _compare(methods, scores, drawn)]
+            estimate = _over_seeds(confidence)
+            if len(counts) == 1:
+                seed = int(members["seed"].iloc[0])
+                estimate = _over_clients(Bootstrap.of(counts[0], resamples, confidence, seed))
+            summaries += [{**about, **row} for row in _summarise(methods, scores, estimate)]
+            differences += [{**about, **row} for row in _compare(methods, scores, estimate)]
     return pd.DataFrame(summaries), pd.DataFrame(differences)
+
+
+def _over_seeds(confidence: float) -> Estimator:
+    return lambda statistic, values: over_seeds([statistic(of_seed) for of_seed in values], confidence)
+
+
+def _over_clients(bootstrap: Bootstrap) -> Estimator:
+    return lambda statistic, values: bootstrap.estimate(statistic, values[0])
 
 
 def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -111,36 +128,33 @@ def _line_up(rows: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, list[Floats
 
 
 def _summarise(
-    methods: tuple[str, ...], scores: dict[str, list[Floats]], resamples: Resamples
+    methods: tuple[str, ...], scores: dict[str, list[Floats]], estimate: Estimator
 ) -> Iterator[dict[str, Any]]:
     reference = methods.index(GENERALIST)
     local, common = scores["local_accuracy"], scores["global_accuracy"]
     for index, method in enumerate(methods):
         estimates = {
-            name: resamples.estimate(mean, [of_seed[index] for of_seed in by_seed])
-            for name, by_seed in scores.items()
+            name: estimate(mean, [of_seed[index] for of_seed in by_seed]) for name, by_seed in scores.items()
         }
-        estimates["bottom_decile"] = resamples.estimate(lowest_tenth, [of_seed[index] for of_seed in local])
+        estimates["bottom_decile"] = estimate(lowest_tenth, [of_seed[index] for of_seed in local])
         hurt = [(of_seed[index] < of_seed[reference]).astype(np.float64) for of_seed in local]
-        estimates["clients_hurt"] = resamples.estimate(mean, hurt)
-        estimates["global_ratio"] = resamples.ratio(
-            [of_seed[index] for of_seed in common], [of_seed[reference] for of_seed in common]
+        estimates["clients_hurt"] = estimate(mean, hurt)
+        estimates["global_ratio"] = estimate(
+            ratio_of_means, [of_seed[[index, reference]] for of_seed in common]
         )
         row: dict[str, Any] = {"method": method, "attainable": is_attainable(method)}
-        for name, estimate in estimates.items():
-            row |= estimate.columns(name)
+        for name, found in estimates.items():
+            row |= found.columns(name)
         yield row
 
 
 def _compare(
-    methods: tuple[str, ...], scores: dict[str, list[Floats]], resamples: Resamples
+    methods: tuple[str, ...], scores: dict[str, list[Floats]], estimate: Estimator
 ) -> Iterator[dict[str, Any]]:
     attainable = [index for index, method in enumerate(methods) if is_attainable(method)]
     for first, second in combinations(attainable, 2):
         row: dict[str, Any] = {"method": methods[second], "reference": methods[first]}
         for name in COMPARED:
-            estimate = resamples.estimate(
-                mean, [of_seed[second] - of_seed[first] for of_seed in scores[name]]
-            )
-            row |= estimate.columns(name)
+            gains = [of_seed[second] - of_seed[first] for of_seed in scores[name]]
+            row |= estimate(mean, gains).columns(name)
         yield row
