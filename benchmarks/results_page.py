@@ -8,43 +8,41 @@ from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from benchmarks.documents import put
 from benchmarks.results_files import experiment_of
+from benchmarks.results_glance import glance_table
+from benchmarks.results_parts import (
+    COMPARED,
+    CONFIDENCE,
+    LOSSES,
+    columns,
+    difference_of,
+    families,
+    frontier_summary,
+    in_shares,
+    parts,
+)
 from benchmarks.results_tuning import rate_comparisons, tuning_tables
-from fedexperts.evaluation.display import ALL, CALIBRATED, looks, percent, percent_interval, predictors
+from fedexperts.evaluation.display import ALL, looks, percent, percent_interval
 from fedexperts.experiments import charts
 from fedexperts.experiments.charts import ALPHA, P, Q
-from fedexperts.experiments.frontier import REFERENCE, summarise_frontier
+from fedexperts.experiments.frontier import REFERENCE
 from fedexperts.experiments.gates import summarise_gates
 from fedexperts.experiments.grid import SEED, expand
 from fedexperts.experiments.names import name_of, setting_of, value_of
 from fedexperts.experiments.paper_tables import TextTable, as_bars, table1
 from fedexperts.experiments.report import CHARTS
-from fedexperts.experiments.specification import Experiment
-from fedexperts.experiments.summary import axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
 
     from benchmarks.results_files import Results
 
     Cells = dict[str, dict[tuple[str, ...], str]]
 
-CONFIDENCE: float = Experiment.model_fields["confidence"].default
-
 PAPERS_METHODS = ("fedavg", "local", "finetuned", "mixture")
-COMPARED = (
-    ("mixture", "fedavg"),
-    ("mixture", "local"),
-    ("mixture", "finetuned"),
-    ("average", "mixture"),
-    ("density_ratio", "mixture"),
-    (f"density_ratio{CALIBRATED}", "mixture"),
-    (f"fedavg{CALIBRATED}", "fedavg"),
-)
-LOSSES = ("loss_1", "loss_3", "loss_8")
 GATE_PLACES = [("local", "all"), ("global", "all"), ("local", "majority"), ("local", "minority")]
 GATE_HEADS = ("own", "balanced", "own classes", "other classes", "gain, own", "gain, balanced")
 
@@ -67,13 +65,17 @@ def filled(document: str, results: Results) -> str:
 def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     """All tables, by the names of their marks."""
     yield "finished", finished_table(results.clients)
+    yield "glance", glance_table(results)
     for experiment, summary, differences in results.summaries:
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
         for test, table in zip(("global", "local"), table1(papers), strict=True):
             yield f"{experiment}, {test}", _without_environment(table)
-        yield from _by_family(f"{experiment}, methods", summary, method_table)
-        yield from _by_family(f"{experiment}, worst off", summary, worst_off_table)
-        yield from _by_family(f"{experiment}, differences", differences, difference_table)
+        for name, part in parts(f"{experiment}, methods", summary):
+            yield name, method_table(part)
+        for name, part in parts(f"{experiment}, worst off", summary):
+            yield name, worst_off_table(part)
+        for name, part in parts(f"{experiment}, differences", differences):
+            yield name, difference_table(part)
     for name, moved in families(results.frontier):
         summary = frontier_summary(moved)
         yield f"{name}, frontier", area_table(summary)
@@ -93,7 +95,7 @@ def figures(results: Results) -> dict[str, charts.Chart]:
             if name in CHARTS:
                 drawn[f"{experiment}_{name}"] = CHARTS[name](papers)
     for name, moved in families(results.frontier):
-        drawn[f"{re.sub(r'[^a-z0-9.]+', '_', name.lower())}_frontier"] = charts.frontier(_in_shares(moved))
+        drawn[f"{re.sub(r'[^a-z0-9.]+', '_', name.lower())}_frontier"] = charts.frontier(in_shares(moved))
     return drawn
 
 
@@ -110,39 +112,6 @@ def finished_table(clients: pd.DataFrame) -> TextTable:
     return TextTable("Finished", ("experiment", *(setting_of(SEED, seed) for seed in seeds)), tuple(rows), 1)
 
 
-def families(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Split by data set and setting, so that in each part p or alpha alone varies.
-
-    Args:
-        table: With ``dataset``, ``setting`` and ``p``; an alpha is the last word of its setting.
-
-    Yields:
-        The name of the part, and its rows with ``environment`` and what varies as their first columns.
-    """
-    words = table["setting"].str.extract(r"^(?P<family>.*?)(?:, alpha = (?P<alpha>.+))?$")
-    family = words["family"].where(words["alpha"].isna(), words["family"] + ", Dirichlet")
-    varied = {P: table["p"].astype(float), ALPHA: words["alpha"].astype(float)}
-    rest = table.drop(columns=["dataset", "setting", "p"])
-    for (dataset, name), rows in rest.groupby([table["dataset"], family], sort=False):
-        axis = P if varied[P][rows.index].notna().all() else ALPHA
-        where = {"environment": dataset, axis: varied[axis][rows.index], "seed": rows["seed"]}
-        placed = pd.concat([pd.DataFrame(where), rows.drop(columns="seed")], axis="columns")
-        yield f"{dataset}, {name}", placed.sort_values(axis, kind="stable")
-
-
-def _by_family(
-    name: str, table: pd.DataFrame, make: Callable[[pd.DataFrame], TextTable]
-) -> Iterator[tuple[str, TextTable]]:
-    """Make a table for each value of what varies beside p or alpha, the first of the axes."""
-    others = axes_of(table)[2:]
-    if not others:
-        yield name, make(table)
-        return
-    for values, part in table.groupby(others, sort=False):
-        words = [setting_of(axis, value) for axis, value in zip(others, values, strict=True)]
-        yield ", ".join([name, *words]), make(part.drop(columns=others))
-
-
 def _without_environment(table: TextTable) -> TextTable:
     """Leave out the first column: all of an experiment's results are of one data set."""
     rows = tuple(row[1:] for row in table.rows)
@@ -156,13 +125,6 @@ def _across(
     rows = dict.fromkeys(row for column in cells.values() for row in column)
     body = tuple((*row, *(column.get(row, "") for column in cells.values())) for row in rows)
     return TextTable(title, (*names, *cells), body, len(names))
-
-
-def _columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Split a table of one family by what varies in it, which is its second column."""
-    axis = table.columns[1]
-    for value, part in table.groupby(axis, sort=False):
-        yield setting_of(axis, value), part
 
 
 def _rows(part: pd.DataFrame) -> Iterator[tuple[str, Mapping[Any, Any]]]:
@@ -187,7 +149,7 @@ def _pair_table(title: str, summary: pd.DataFrame, measures: tuple[str, str]) ->
         head: {
             (label,): " / ".join(percent(row[measure]) for measure in measures) for label, row in _rows(part)
         }
-        for head, part in _columns(summary[summary["clients"] == ALL])
+        for head, part in columns(summary[summary["clients"] == ALL])
     }
     return _across(title, ("method",), cells)
 
@@ -196,29 +158,14 @@ def difference_table(differences: pd.DataFrame) -> TextTable:
     """Write what one method has more than another, in points of accuracy."""
     cells: Cells = {
         head: {
-            (_label(method), _label(reference), test): _difference(part, method, reference, test)
+            (_label(method), _label(reference), test): _signed_estimate(*found) if found else ""
             for method, reference in COMPARED
             for test in ("local", "global")
+            for found in (difference_of(part, method, reference, test),)
         }
-        for head, part in _columns(differences[differences["clients"] == ALL])
+        for head, part in columns(differences[differences["clients"] == ALL])
     }
     return _across("Differences", ("method", "against", "test"), cells)
-
-
-def _difference(part: pd.DataFrame, method: str, reference: str, test: str) -> str:
-    for names, sign in (((method, reference), 1), ((reference, method), -1)):
-        found = part[(part["method"] == names[0]) & (part["reference"] == names[1])]
-        if len(found):
-            value, *bounds = (sign * found.iloc[0][f"{test}_accuracy{end}"] for end in ("", "_low", "_high"))
-            return _signed_estimate(value, min(bounds), max(bounds))
-    return ""
-
-
-def frontier_summary(moved: pd.DataFrame) -> pd.DataFrame:
-    """Sum up one family's frontiers, of methods that come near their specialists anywhere."""
-    summary = summarise_frontier(_in_shares(moved), CONFIDENCE).assign(method=predictors)
-    near = summary.dropna(subset=LOSSES, how="all")["method"]
-    return summary[summary["method"].isin(near)]
 
 
 def area_table(summary: pd.DataFrame) -> TextTable:
@@ -233,7 +180,7 @@ def kept_table(summary: pd.DataFrame) -> TextTable:
 
 def _frontier_table(title: str, summary: pd.DataFrame, cell: Callable[[Mapping[Any, Any]], str]) -> TextTable:
     cells: Cells = {
-        head: {(label,): cell(row) for label, row in _rows(part)} for head, part in _columns(summary)
+        head: {(label,): cell(row) for label, row in _rows(part)} for head, part in columns(summary)
     }
     return _across(title, ("method",), cells)
 
@@ -255,11 +202,6 @@ def gate_table(gates: pd.DataFrame) -> TextTable:
         gains = [_number(cells["gain"].get(place), "+.3f") for place in GATE_PLACES[:2]]
         rows.append((value_of(axis, value), *weights, *gains))
     return TextTable("Gates", (name_of(axis), *GATE_HEADS), tuple(rows), 1)
-
-
-def _in_shares(moved: pd.DataFrame) -> pd.DataFrame:
-    """The frontier as reports have it: in shares."""
-    return moved.assign(**{name: moved[name] / 100 for name in ("local_drop", "global_accuracy")})
 
 
 def _number(value: float | None, form: str) -> str:

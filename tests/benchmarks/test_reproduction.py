@@ -13,6 +13,8 @@ from benchmarks import results_files as files
 from benchmarks import results_page, results_tuning
 from benchmarks.reproduction import DOCUMENT, RESULTS
 from benchmarks.results_files import KEYS, VALUES
+from benchmarks.results_glance import glance_table
+from fedexperts.evaluation.frontier import AREA
 from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.picture import as_picture
 
@@ -248,3 +250,56 @@ def test_nothing_is_read_where_there_is_nothing(tmp_path):
     assert not any(len(getattr(empty, name)) for name in KEYS)
     new = report(tmp_path, "results_x", 0.5, **{P: np.float64(0.3)})
     assert len(files.merged(empty, new).clients) == 2
+
+
+def test_a_glance_has_a_sign_for_each_setting():
+    """p = 0.3 has two seeds, which disagree about the global test; p = 0.6 has one."""
+    rows = [
+        {
+            "experiment": "results_fashion_mnist",
+            "environment": "fashion_mnist",
+            P: p,
+            ALPHA: np.nan,
+            Q: np.nan,
+            "seed": seed,
+            "client_id": client,
+            "method": method,
+            "calibrated": False,
+            "test_set": test,
+            "opted_out": False,
+            "unseen": False,
+            "n": 10,
+            "accuracy": accuracy + 0.1 * accuracy * client * (test == "local"),
+            "loss": 0.1,
+            "ece": 0.1,
+        }
+        for p, seed in ((0.3, 0), (0.3, 1), (0.6, 0))
+        for client in range(3)
+        for method, test, accuracy in (
+            ("fedavg", "local", 0.5),
+            ("fedavg", "global", 0.5),
+            ("mixture", "local", 0.7),
+            ("mixture", "global", 0.4 + 0.2 * seed),
+        )
+    ]
+    nothing = {name: pd.DataFrame(columns=[*KEYS[name], *VALUES[name]]) for name in KEYS}
+    areas = [(0.3, 0, 60.0), (0.3, 1, 60.1), (0.6, 0, 60.0)]
+    frontier = pd.DataFrame(
+        [
+            {"dataset": "fashion_mnist", "setting": "paper", "p": p, "seed": seed, "calibrated": False}
+            | {"method": method, "local_drop": 100 * drop, "global_accuracy": accuracy}
+            for p, seed, ahead in areas
+            for method, accuracy in (("constant", 50.0), ("wise_ft", ahead))
+            for drop in AREA
+        ]
+    )
+    made = files.Results(**{**nothing, "clients": pd.DataFrame(rows), "frontier": frontier})
+    table = glance_table(made)
+    assert table.head == ("comparison", "on", "Fashion-MNIST")
+    cells = {row[:2]: row[2] for row in table.rows}
+    assert cells["p or alpha", ""] == "0.3, 0.6"
+    assert cells["seeds", ""] == "1 to 2"
+    assert cells["Mixture against FedAvg", "local"] == "`++`"
+    assert cells["Mixture against FedAvg", "global"] == "`·?`"
+    assert cells["WiSE-FT against a constant weight", "frontier"] == "`+?`"
+    assert cells["Density ratio against a constant weight", "frontier"].strip("`").strip() == ""

@@ -1,0 +1,96 @@
+"""All comparisons of docs/results.md at a glance: a sign for each setting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.results_parts import COMPARED, columns, difference_of, families, frontier_summary, parts
+from fedexperts.evaluation.display import ALL, CALIBRATED, looks
+from fedexperts.experiments.charts import ALPHA
+from fedexperts.experiments.frontier import REFERENCE
+from fedexperts.experiments.names import value_of
+from fedexperts.experiments.paper_tables import TextTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchmarks.results_files import Results
+
+    Signs = dict[tuple[str, str], str]
+
+AHEAD, BEHIND, LEVEL, UNKNOWN = "+", "-", "·", "?"
+AREAS = (
+    ("mixture", "its gate's bias moved"),
+    ("density_ratio", ""),
+    (f"density_ratio{CALIBRATED}", "both calibrated"),
+    ("wise_ft", ""),
+    (f"{REFERENCE}{CALIBRATED}", "uncalibrated"),
+)
+"""The methods whose areas under the frontier are compared, and what is to be said of it."""
+
+
+def glance_table(results: Results) -> TextTable:
+    """Write who is ahead of whom: a row per comparison, a column per data set and setting.
+
+    A cell has a sign for each value of p or alpha: ``+`` or ``-`` where the interval of the difference is on
+    one side of zero, ``·`` where it is not, ``?`` where there is none.
+    """
+    cells: dict[str, Signs] = {}
+    for name, _, differences in results.summaries:
+        for part_name, part in parts(name, differences[differences["clients"] == ALL]):
+            kind = "tuned" if name.endswith("_tuned") else ""
+            others = part_name.removeprefix(name).removeprefix(", ")
+            cells[_name(part, [kind, others])] = _about(part) | _difference_signs(part)
+    for name, moved in families(results.frontier):
+        summary = frontier_summary(moved)
+        words = [word for word in name.split(", ")[1:] if word not in {"paper", "Dirichlet"}]
+        place = _name(summary, words)
+        cells[place] = cells.get(place, {}) | _area_signs(summary)
+    rows = dict.fromkeys(row for signs in cells.values() for row in signs)
+    body = tuple((*row, *(signs.get(row, "") for signs in cells.values())) for row in rows)
+    return TextTable("At a glance", ("comparison", "on", *cells), body, 2)
+
+
+def _name(part: pd.DataFrame, words: list[str]) -> str:
+    dirichlet = ["Dirichlet"] if part.columns[1] == ALPHA else []
+    environment = value_of("environment", part["environment"].iloc[0])
+    return ", ".join([environment, *dirichlet, *filter(None, words)])
+
+
+def _about(part: pd.DataFrame) -> Signs:
+    """Which values of p or alpha the signs are for, in their order, and how many seeds these have."""
+    values = ", ".join(value_of(part.columns[1], value) for value, _ in part.groupby(part.columns[1]))
+    seeds = " to ".join(str(count) for count in sorted({part["n_seeds"].min(), part["n_seeds"].max()}))
+    return {("p or alpha", ""): values, ("seeds", ""): seeds}
+
+
+def _difference_signs(differences: pd.DataFrame) -> Signs:
+    signs: Signs = {}
+    for method, reference in COMPARED:
+        for test in ("local", "global"):
+            found = [difference_of(own, method, reference, test) for _, own in columns(differences)]
+            told = "".join(_sign(each.low, each.high) if each else " " for each in found)
+            signs[f"{_label(method)} against {_label(reference)}", test] = f"`{told}`"
+    return signs
+
+
+def _area_signs(summary: pd.DataFrame) -> Signs:
+    signs: Signs = {}
+    for method, remark in AREAS:
+        told = ""
+        for _, own in columns(summary):
+            row = own[own["method"] == method]
+            told += _sign(row["gain_low"].item(), row["gain_high"].item()) if len(row) else " "
+        against = f"{_label(method)} against a constant weight" + (f" ({remark})" if remark else "")
+        signs[against, "frontier"] = f"`{told}`"
+    return signs
+
+
+def _sign(low: float, high: float) -> str:
+    if low != low:  # noqa: PLR0124 - NaN
+        return UNKNOWN
+    return AHEAD if low > 0 else BEHIND if high < 0 else LEVEL
+
+
+def _label(method: str) -> str:
+    return looks([method])[method].full_label
