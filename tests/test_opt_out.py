@@ -15,6 +15,8 @@ from sklearn.metrics import roc_auc_score
 from fedexperts.configuration import Origins, check_parameters
 from fedexperts.datasets.digits import DigitsDataset
 from fedexperts.datasets.safetensors import SafetensorsDataset
+from fedexperts.datasets.text_table import TextTableDataset
+from fedexperts.errors import UserError
 from fedexperts.examples import Examples
 from fedexperts.federation.clients import select_opt_in
 from fedexperts.models.architecture import Architecture
@@ -23,6 +25,7 @@ from fedexperts.parameters import Parameters
 from fedexperts.personalization.data import select_personal
 from fedexperts.personalization.training import prepare
 from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, partition_clients
+from fedexperts.pipelines.data_ingestion.nodes import read_examples
 from fedexperts.pipelines.federated_training.nodes import select_opt_in_clients, train_generalist
 from fedexperts.settings import CONFIG_LOADER_ARGS
 from fedexperts.storage.checkpoints import Checkpoints
@@ -100,6 +103,52 @@ def test_the_generalists_file_and_history_do_not_depend_on_opted_out_examples(
         assert file == before[0], name
         pd.testing.assert_frame_equal(history, before[1], check_exact=True)
         assert preprocessing == before[2], name
+
+
+def read_table(file: Path, rows: list[tuple[str, str, bool]], settings: Parameters) -> Examples:
+    pd.DataFrame(rows, columns=["text", "label", "share"]).to_csv(file, index=False)
+    table = TextTableDataset(
+        filepath="not/used", path=str(file), text=["text"], label="label", opt_in="share"
+    ).load()
+    return read_examples(table, settings.data)
+
+
+def test_rows_that_a_table_opts_out_leave_nothing_in_what_clients_share(tmp_path: Path) -> None:
+    settings = read_parameters(
+        data={"preprocessing": "vocabulary"},
+        partition={"global_test_size": 30, "scheme": "iid"},
+        model={"expert": "bag_of_embeddings", "gate": "bag_of_embeddings"},
+    )
+    stream = np.random.default_rng(0)
+    rows = [
+        (" ".join(f"word{word}" for word in stream.integers(0, 50, 6)), f"class {row % 3}", row % 4 > 0)
+        for row in range(400)
+    ]
+    plain = read_table(tmp_path / "plain.csv", rows, settings)
+    clients, assignments = partition_clients(plain, settings.partition, settings.seed)
+    before = federate(plain, assignments, settings, tmp_path / "before.safetensors")
+
+    texts = [(text if share else "secret", label, share) for text, label, share in rows]
+    other = read_table(tmp_path / "texts.csv", texts, settings)
+    for found, expected in zip(
+        partition_clients(other, settings.partition, settings.seed), (clients, assignments), strict=True
+    ):
+        pd.testing.assert_frame_equal(found, expected)
+
+    labels = [(text, label if share else "class 1", share) for text, label, share in texts]
+    other = read_table(tmp_path / "labels.csv", labels, settings)
+    assert other.class_names == plain.class_names
+    _, drawn = partition_clients(other, settings.partition, settings.seed)
+    common = assignments["split"] == "global_test"
+    pd.testing.assert_frame_equal(drawn[common], assignments[common])
+    # the partition that stands for the clients' own collections is given
+    file, history, preprocessing = federate(other, assignments, settings, tmp_path / "after.safetensors")
+    assert (file, preprocessing) == (before[0], before[2])
+    pd.testing.assert_frame_equal(history, before[1], check_exact=True)
+
+    classes = [(text, label if share else "class 0.5", share) for text, label, share in texts]
+    with pytest.raises(UserError, match=r"no example of class 0\.5 that may opt in"):
+        read_table(tmp_path / "classes.csv", classes, settings)
 
 
 def test_one_opt_in_example_changes_the_generalist(digits: Examples, tmp_path: Path) -> None:

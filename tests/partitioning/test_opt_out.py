@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedexperts.partitioning import TRAIN, VALIDATION, partition
+from fedexperts.errors import UserError
+from fedexperts.partitioning import EVERYONE, GLOBAL_TEST, TRAIN, VALIDATION, examples_by_client, partition
 from fedexperts.partitioning.roles import draw_roles, opt_out_examples
 
 
@@ -97,8 +98,19 @@ def test_opted_out_examples_are_exact_spread_over_the_splits_and_nested(sizes, f
         assert abs(out[: pair[0]].sum() - fractions[1] * pair[0]) < 2
 
 
-def test_a_column_of_the_users_table(run, labels):
-    may_opt_in = np.random.default_rng(0).random(len(labels)) < 0.6
+@pytest.fixture(scope="module")
+def may_opt_in(run, labels):
+    """A column that leaves the global test as it is without one."""
+    column = np.random.default_rng(0).random(len(labels)) < 0.6
+    column[global_test(run())] = True
+    return column
+
+
+def global_test(result):
+    return examples_by_client(result.assignments, GLOBAL_TEST)[EVERYONE]
+
+
+def test_a_column_of_the_users_table(run, may_opt_in):
     result = run(may_opt_in=may_opt_in)
     rows = own_rows(result)
     assert (rows["opt_in"].to_numpy() == may_opt_in[rows["example"]]).all()
@@ -106,8 +118,29 @@ def test_a_column_of_the_users_table(run, labels):
     assert plain["example"].equals(result.assignments["example"])
 
 
-def test_all_routes_add_up(run, labels):
-    may_opt_in = np.random.default_rng(0).random(len(labels)) < 0.6
+@pytest.mark.parametrize("size", [50, 0.05, "all"])
+def test_the_global_test_that_all_clients_share_holds_nothing_that_opted_out(make_settings, labels, size):
+    stream = np.random.default_rng(0)
+    column, official = (stream.random(len(labels)) < share for share in (0.6, 0.3))
+    chosen = make_settings(scheme="iid", clients=20, global_test_size=size)
+    shared = global_test(partition(labels, 5, chosen, 0, column, official))
+    assert column[shared].all()
+    counts = np.bincount(labels[shared])
+    assert counts.tolist() == [np.bincount(labels[official & column]).min() if size == "all" else 10] * 5
+
+    replaced = np.where(column, labels, stream.integers(0, 5, len(labels)))
+    assert (replaced != labels).sum() > 200
+    np.testing.assert_array_equal(global_test(partition(replaced, 5, chosen, 0, column, official)), shared)
+
+
+def test_a_global_test_for_which_too_few_examples_opt_in(run, labels):
+    column = np.ones(len(labels), dtype=np.bool_)
+    column[np.flatnonzero(labels == 3)[:195]] = False
+    with pytest.raises(UserError, match="class 3, which has 5 that may opt in; at most 25 would fit"):
+        run(may_opt_in=column)
+
+
+def test_all_routes_add_up(run, may_opt_in):
     result = run(
         may_opt_in=may_opt_in, opt_out=0.25, opt_out_clients=[4], opt_out_examples=0.3, unseen_clients=2
     )

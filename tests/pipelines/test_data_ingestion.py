@@ -43,8 +43,8 @@ def data_settings(env=None, **changes):
     return DataSettings(**{**config(env)["parameters"]["data"], **changes})
 
 
-def examples(features, labels=(0, 1), names=("no", "yes")):
-    return Examples(features, np.array(labels), names)
+def examples(features, labels=(0, 1), names=("no", "yes"), may_opt_in=None):
+    return Examples(features, np.array(labels), names, may_opt_in)
 
 
 def test_pipeline_from_digits_to_files(tmp_path):
@@ -139,6 +139,11 @@ def test_good_examples_pass_as_they_are():
     ("raw", "preprocessing", "message"),
     [
         (examples(np.zeros((2, 3)), names=("a", "b", "c", "d")), "standardize", "no example of c, d"),
+        (
+            examples(np.zeros((2, 3)), may_opt_in=np.array([True, False])),
+            "standardize",
+            "no example of yes that may opt in; .* let one opt in, or delete",
+        ),
         (examples(np.zeros((2, 3)), labels=(0, 0), names=("a",)), "standardize", "one class only, a"),
         (examples(np.zeros((2, 3))), "vocabulary", "the data are numbers: set it to standardize"),
         (examples(as_texts(["a", "b"])), "standardize", "the data are texts: set it to vocabulary"),

@@ -66,7 +66,8 @@ def partition(
     and local test of a client follow one distribution.
 
     Each step draws from its own random stream. Who is unseen or opts out, and with which examples, changes
-    nothing but the columns that say so.
+    nothing but the columns that say so; only the global test takes others in place of those that the user's
+    own table opts out.
 
     Args:
         labels: Class of every example, ``[examples]``.
@@ -74,7 +75,7 @@ def partition(
         settings: The ``partition`` group of settings.
         seed: The seed of the run.
         may_opt_in: ``[examples]``, bool: what the user's own table says about each example; False keeps it
-            from the generalist whatever else is set.
+            from the generalist whatever else is set, and from the global test.
         official_test: ``[examples]``, bool: what the data set itself sets aside for tests. It matters only if
             ``settings.global_test_size`` is ``"all"``; else all examples are shared out.
 
@@ -88,13 +89,14 @@ def partition(
     _check(labels, classes, may_opt_in)
     labels = labels.astype(np.int64, copy=False)
     roles = draw_roles(settings, seed)
+    may_share = np.ones(len(labels), dtype=np.bool_) if may_opt_in is None else may_opt_in
     stream = generator(seed, "partition/global_test")
     in_pool = np.ones(len(labels), dtype=np.bool_)
     if settings.global_test_size == "all":
-        global_test = draw_official_test(labels, classes, official_test, stream)
+        global_test = draw_official_test(labels, may_share, classes, official_test, stream)
         in_pool[official_test] = False
     else:
-        global_test = draw_global_test(labels, classes, settings.global_test_size, stream)
+        global_test = draw_global_test(labels, may_share, classes, settings.global_test_size, stream)
         in_pool[global_test] = False
     available = np.bincount(labels[in_pool], minlength=classes)
 
@@ -103,9 +105,7 @@ def partition(
     by_split = split_counts(counts, sizes, generator(seed, "partition/splits"))
     drawn = draw_examples(labels, in_pool, by_split, generator(seed, "partition/examples"))
     client, split, example = _without_untested(drawn, roles)
-    opt_in = _opt_in(client, split, roles, settings.opt_out_examples, seed)
-    if may_opt_in is not None:
-        opt_in &= may_opt_in[example]
+    opt_in = _opt_in(client, split, roles, settings.opt_out_examples, seed) & may_share[example]
 
     # Whoever has nothing left to opt in with has opted out, whichever way that came about.
     silent = np.bincount(client[opt_in], minlength=settings.clients) == 0

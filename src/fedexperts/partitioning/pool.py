@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 def draw_global_test(
-    labels: NDArray[np.int64], classes: int, size: float, stream: np.random.Generator
+    labels: NDArray[np.int64],
+    may_share: NDArray[np.bool_],
+    classes: int,
+    size: float,
+    stream: np.random.Generator,
 ) -> NDArray[np.int64]:
     """Draw the class-balanced test set that all clients share.
 
     Args:
         labels: ``[examples]``.
+        may_share: ``[examples]``, which may be drawn; the labels of the others make no difference.
         classes: Number of classes.
         size: A count, or a fraction of the data set, which makes one example at least. Where it is not a
             multiple of the number of classes, random classes get one example more.
@@ -32,22 +37,24 @@ def draw_global_test(
         UserError: If a class has too few examples.
     """
     total = size if isinstance(size, int) else max(int(round_half_up(size * len(labels))), 1)
-    available = np.bincount(labels, minlength=classes)
+    available = np.bincount(labels[may_share], minlength=classes)
     wanted = total // classes + (stream.permutation(classes) < total % classes)
     if (wanted > available).any():
         scarce = int(np.argmax(wanted - available))
+        which = "" if may_share.all() else " that may opt in"
         raise UserError(
             f"partition.global_test_size {size} cannot be met: a class-balanced test set of {total} takes "
-            f"{wanted[scarce]} examples of class {scarce}, which has {available[scarce]}; "
+            f"{wanted[scarce]} examples of class {scarce}, which has {available[scarce]}{which}; "
             f"at most {classes * available.min()} would fit"
         )
-    order = _shuffled_by_class(labels, stream)
-    rank = np.arange(len(labels)) - np.repeat(np.cumsum(available) - available, available)
+    order = _shuffled_by_class(labels, may_share, stream)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(available) - available, available)
     return np.sort(order[rank < wanted[labels[order]]])
 
 
 def draw_official_test(
     labels: NDArray[np.int64],
+    may_share: NDArray[np.bool_],
     classes: int,
     official_test: NDArray[np.bool_] | None,
     stream: np.random.Generator,
@@ -56,6 +63,7 @@ def draw_official_test(
 
     Args:
         labels: ``[examples]``.
+        may_share: ``[examples]``, which may be taken; the labels of the others make no difference.
         classes: The number of classes.
         official_test: ``[examples]``, bool: which examples those are; None if there are none.
         stream: Where the draw comes from, for a class that has more examples than another.
@@ -64,16 +72,18 @@ def draw_official_test(
         The examples' rows, in ascending order.
 
     Raises:
-        UserError: If there is no such test set, or it lacks a class.
+        UserError: If there is no such test set, or what may be taken of it lacks a class.
     """
-    rows = np.flatnonzero(official_test) if official_test is not None else np.empty(0, dtype=np.int64)
+    none = np.zeros(len(labels), dtype=np.bool_)
+    rows = np.flatnonzero(may_share & (none if official_test is None else official_test))
     fewest = int(np.bincount(labels[rows], minlength=classes).min())
     if fewest == 0:
         raise UserError(
             "partition.global_test_size is all, but this data set has no test set of its own with examples "
-            "of every class; give a number of examples, or a fraction of the data set"
+            "of every class, not counting those that opt out; give a number of examples, or a fraction of "
+            "the data set"
         )
-    return rows[draw_global_test(labels[rows], classes, fewest * classes, stream)]
+    return rows[draw_global_test(labels[rows], may_share[rows], classes, fewest * classes, stream)]
 
 
 def split_counts(
@@ -115,8 +125,7 @@ def draw_examples(
         Client, split and example of everything drawn, each ``[drawn]``, sorted by the three.
     """
     clients, splits, classes = counts.shape
-    order = _shuffled_by_class(labels, stream)
-    order = order[in_pool[order]]
+    order = _shuffled_by_class(labels, in_pool, stream)
     available = np.bincount(labels[order], minlength=classes)
     rank = np.arange(len(order)) - np.repeat(np.cumsum(available) - available, available)
     example = order[rank < counts.sum(axis=(0, 1))[labels[order]]]
@@ -129,7 +138,10 @@ def draw_examples(
     return client, split, example
 
 
-def _shuffled_by_class(labels: NDArray[np.int64], stream: np.random.Generator) -> NDArray[np.int64]:
-    """All rows, class by class, in random order within each."""
+def _shuffled_by_class(
+    labels: NDArray[np.int64], chosen: NDArray[np.bool_], stream: np.random.Generator
+) -> NDArray[np.int64]:
+    """The chosen rows, class by class, in random order within each."""
     order = stream.permutation(len(labels))
+    order = order[chosen[order]]
     return order[np.argsort(labels[order], kind="stable")]

@@ -31,7 +31,8 @@ def read_examples(raw_data: Examples, data: DataSettings) -> Examples:
         The same examples.
 
     Raises:
-        UserError: If a class has no example, there is but one class, or the preprocessing does not suit.
+        UserError: If a class has no example that may opt in (all clients share the classes, which must not
+            be learnt from others), there is but one class, or the preprocessing does not suit.
     """
     check_known("preprocessing", data.preprocessing, PREPROCESSING)
     suited = "vocabulary" if raw_data.is_text else "standardize"
@@ -40,10 +41,15 @@ def read_examples(raw_data: Examples, data: DataSettings) -> Examples:
         raise UserError(
             f"data.preprocessing is {data.preprocessing}, but the data are {kind}: set it to {suited}"
         )
-    counts = _counts(raw_data)
+    counts = np.bincount(raw_data.labels, weights=raw_data.may_opt_in, minlength=raw_data.classes)
     empty = [name for name, count in zip(raw_data.class_names, counts, strict=True) if count == 0]
     if empty:
-        raise UserError(f"the data set has no example of {', '.join(empty)}; every class needs some")
+        lack = f"the data set has no example of {', '.join(empty)}"
+        if raw_data.may_opt_in is None:
+            raise UserError(f"{lack}; every class needs some")
+        raise UserError(
+            f"{lack} that may opt in; all clients share the classes, so let one opt in, or delete the rows"
+        )
     if raw_data.classes < 2:
         raise UserError(
             f"the data set has one class only, {raw_data.class_names[0]}; there is nothing to learn"
