@@ -230,6 +230,23 @@ def test_a_path_that_the_catalog_cannot_see_is_refused(project: Project) -> None
     assert "globals.yml" in result.stderr
 
 
+def test_data_that_was_read_from_another_place_is_not_shared_out(project: Project) -> None:
+    for name in ("mine", "yours"):
+        rows = "".join(f"{name} text {row},{row % 2}\n" for row in range(200))
+        (project.path / f"{name}.csv").write_text(f"text,label\n{rows}")
+
+    def run(pipeline: str, name: str) -> subprocess.CompletedProcess[str]:
+        params = f"data.path={name}.csv,partition.clients=5,partition.scheme=iid"
+        return project.kedro("run", "--env", "texts", "--pipelines", pipeline, "--params", params)
+
+    assert run("data_ingestion", "mine").returncode == 0
+    assert run("client_partitioning", "mine").returncode == 0
+    refused = run("client_partitioning", "yours")
+    assert refused.returncode == 1
+    assert "data.path was mine.csv when the data was read, but is yours.csv now" in refused.stderr
+    assert len(list((project.path / "data/05_model_input/texts/assignments.parquet").iterdir())) == 1
+
+
 def test_a_cohort_larger_than_the_opted_in_clients_is_refused(project: Project) -> None:
     result = project.kedro("run", "--env", "test", "--params", "partition.opt_out=0.9")
     assert result.returncode == 1

@@ -85,7 +85,7 @@ def test_the_generalists_file_and_history_do_not_depend_on_opted_out_examples(
     digits: Examples, tmp_path: Path, route: str
 ) -> None:
     settings = read_parameters(partition=ROUTES[route])
-    _, assignments = partition_clients(digits, settings.partition, settings.seed)
+    _, assignments = partition_clients(digits, settings.data, settings.partition, settings.seed)
     rows = own_but_opted_out(assignments)
     assert len(rows) > 50
     permuted = Examples(digits.features.copy(), digits.labels.copy(), digits.class_names)
@@ -125,20 +125,19 @@ def test_rows_that_a_table_opts_out_leave_nothing_in_what_clients_share(tmp_path
         for row in range(400)
     ]
     plain = read_table(tmp_path / "plain.csv", rows, settings)
-    clients, assignments = partition_clients(plain, settings.partition, settings.seed)
+    clients, assignments = partition_clients(plain, settings.data, settings.partition, settings.seed)
     before = federate(plain, assignments, settings, tmp_path / "before.safetensors")
 
     texts = [(text if share else "secret", label, share) for text, label, share in rows]
     other = read_table(tmp_path / "texts.csv", texts, settings)
-    for found, expected in zip(
-        partition_clients(other, settings.partition, settings.seed), (clients, assignments), strict=True
-    ):
-        pd.testing.assert_frame_equal(found, expected)
+    tables = partition_clients(other, settings.data, settings.partition, settings.seed)
+    pd.testing.assert_frame_equal(tables[0], clients)
+    pd.testing.assert_frame_equal(tables[1], assignments)
 
     labels = [(text, label if share else "class 1", share) for text, label, share in texts]
     other = read_table(tmp_path / "labels.csv", labels, settings)
     assert other.class_names == plain.class_names
-    _, drawn = partition_clients(other, settings.partition, settings.seed)
+    _, drawn = partition_clients(other, settings.data, settings.partition, settings.seed)
     common = assignments["split"] == "global_test"
     pd.testing.assert_frame_equal(drawn[common], assignments[common])
     # the partition that stands for the clients' own collections is given
@@ -153,7 +152,7 @@ def test_rows_that_a_table_opts_out_leave_nothing_in_what_clients_share(tmp_path
 
 def test_one_opt_in_example_changes_the_generalist(digits: Examples, tmp_path: Path) -> None:
     settings = read_parameters(partition={"opt_out": 0.5}, federation={"clients_per_round": 3})
-    _, assignments = partition_clients(digits, settings.partition, settings.seed)
+    _, assignments = partition_clients(digits, settings.data, settings.partition, settings.seed)
     opted_in = assignments[assignments["opt_in"] & (assignments["split"] == "train")]["example"].to_numpy()
     before, _, _ = federate(digits, assignments, settings, tmp_path / "before.safetensors")
     after, _, _ = federate(
@@ -176,7 +175,7 @@ class Guarded(np.ndarray):
 
 def test_the_federation_never_touches_opted_out_data(digits: Examples, tmp_path: Path) -> None:
     settings = read_parameters(partition={"opt_out": 0.3, "opt_out_examples": 0.3})
-    clients, assignments = partition_clients(digits, settings.partition, settings.seed)
+    clients, assignments = partition_clients(digits, settings.data, settings.partition, settings.seed)
     features = digits.features.view(Guarded)
     features.forbidden = frozenset(own_but_opted_out(assignments).tolist())
     guarded = Examples(features, digits.labels, digits.class_names)
@@ -197,7 +196,7 @@ def test_membership_of_opted_out_examples_cannot_be_inferred_from_the_generalist
         model={"expert": "mlp"},
         federation={"rounds": 40, "local_epochs": 3, "learning_rate": 0.002, "validate_every": 40},
     )
-    clients, assignments = partition_clients(digits, settings.partition, settings.seed)
+    clients, assignments = partition_clients(digits, settings.data, settings.partition, settings.seed)
     preprocessing = fit_preprocessing(digits, assignments, settings.data)
     opt_in = select_opt_in(digits, assignments, preprocessing)
     generalist, _ = train_generalist(

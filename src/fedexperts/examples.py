@@ -30,6 +30,7 @@ class Examples:
             data does not say so, and the settings alone decide.
         official_test: ``[examples]``, bool: the examples that the data set itself sets aside for tests. None
             where it does not.
+        path: The ``data.path`` that they were read with; None for the data set's own place.
     """
 
     features: NDArray[Any]
@@ -37,6 +38,7 @@ class Examples:
     class_names: tuple[str, ...]
     may_opt_in: NDArray[np.bool_] | None = None
     official_test: NDArray[np.bool_] | None = None
+    path: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
@@ -82,7 +84,8 @@ class Examples:
         else:
             arrays["features"] = self.features
         arrays |= self._flags()
-        return arrays, {"class_names": json.dumps(self.class_names)}
+        path = {} if self.path is None else {"path": self.path}
+        return arrays, {"class_names": json.dumps(self.class_names), **path}
 
     def _flags(self) -> dict[str, NDArray[np.bool_]]:
         flags = {"may_opt_in": self.may_opt_in, "official_test": self.official_test}
@@ -97,7 +100,8 @@ class Examples:
         else:
             features = arrays["features"]
         names = tuple(json.loads(metadata["class_names"]))
-        return cls(features, labels, names, arrays.get("may_opt_in"), arrays.get("official_test"))
+        flags = arrays.get("may_opt_in"), arrays.get("official_test")
+        return cls(features, labels, names, *flags, metadata.get("path"))
 
 
 def as_texts(texts: list[str]) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from fedexperts.examples import Examples, as_texts
 from fedexperts.federation.clients import opt_in_training, select_opt_in
 from fedexperts.pipelines.client_partitioning import create_pipeline
 from fedexperts.pipelines.client_partitioning.nodes import fit_preprocessing, note_settings, partition_clients
+from fedexperts.pipelines.data_ingestion.nodes import read_examples
 
 small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtures_small.py")))
 
@@ -25,7 +26,7 @@ small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtur
 def partitioned(changes=None, examples=None):
     chosen = small.settings(changes)
     examples = small.blobs() if examples is None else examples
-    clients, assignments = partition_clients(examples, chosen.partition, chosen.seed)
+    clients, assignments = partition_clients(examples, chosen.data, chosen.partition, chosen.seed)
     return SimpleNamespace(settings=chosen, examples=examples, clients=clients, assignments=assignments)
 
 
@@ -83,6 +84,22 @@ def test_data_that_was_read_anew_is_refused_unless_the_opt_in_examples_are_the_s
     shorter = Examples(of.examples.features[fewer], of.examples.labels[fewer], of.examples.class_names)
     with pytest.raises(UserError, match="kedro run --pipelines client_partitioning"):
         select_opt_in(shorter, of.assignments, state)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "message"),
+    [
+        ("/mine", "/yours", "data.path was /mine when .* is /yours now"),
+        ("/mine", None, "data.path was /mine when .* is null .* now"),
+        (None, "/yours", "data.path was null .* is /yours now; .*kedro run --pipelines data_ingestion"),
+    ],
+)
+def test_data_that_was_read_from_another_place_is_not_shared_out(was, now, message):
+    read = read_examples(small.blobs(), small.settings({"data.path": was}).data)
+    stored = Examples.from_arrays(*read.to_arrays())
+    assert len(partitioned({"data.path": was}, stored).clients) == 5
+    with pytest.raises(UserError, match=message):
+        partitioned({"data.path": now}, stored)
 
 
 def test_words_that_were_opted_out_are_in_no_vocabulary():

@@ -74,6 +74,11 @@ def test_a_model_for_every_evaluated_client_opted_out_or_not(of, kind):
     assert noted["model"]["expert"] == "mlp"
 
 
+def test_data_that_was_moved_since_is_the_same_data(of):
+    moved = dataclasses.replace(of.examples, path="/moved")
+    assert train(of, "locals", examples=moved).lineage == train(of, "locals").lineage
+
+
 @pytest.mark.parametrize(
     ("kind", "methods"),
     [("locals", ["mixture"]), ("specialists", ["local", "mixture"]), ("mixtures", ["fedavg", "oracle"])],

@@ -58,7 +58,7 @@ def open_stage(
     data = select_personal(examples, clients, assignments, preprocessing)
     architecture = Architecture(model, InputSpec(data.features.shape[1:], data.vocabulary), data.classes)
     arrays, texts = examples.to_arrays()
-    content = fingerprint(arrays, texts.values())
+    content = fingerprint(arrays, [texts["class_names"]])  # wherever it was read from
     tables = (fingerprint_table(clients), fingerprint_table(assignments))
     lineage = {
         "partition": fingerprint({}, (content, *tables, repr(preprocessing))),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from fedexperts.errors import UserError
 from fedexperts.examples import Examples
 from fedexperts.federation.clients import FITTED_ON, fingerprint_training, opt_in_training
 from fedexperts.parameters import DataSettings, PartitionSettings
@@ -15,9 +16,20 @@ from fedexperts.provenance.record import plain
 
 
 def partition_clients(
-    examples: Examples, settings: PartitionSettings, seed: int
+    examples: Examples, data: DataSettings, settings: PartitionSettings, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decide which example belongs to which client and split, and who opts out."""
+    """Decide which example belongs to which client and split, and who opts out.
+
+    Raises:
+        UserError: If the examples were read from another place than the settings name, or cannot be shared
+            out as they ask.
+    """
+    if examples.path != data.path:
+        was, now = (path or "null (the data set's own place)" for path in (examples.path, data.path))
+        raise UserError(
+            f"data.path was {was} when the data was read, but is {now} now; read it anew with "
+            "`kedro run --pipelines data_ingestion` and the same settings, or set data.path to what it was"
+        )
     tables = partition(
         examples.labels, examples.classes, settings, seed, examples.may_opt_in, examples.official_test
     )

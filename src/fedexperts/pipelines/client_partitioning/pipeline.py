@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 partition_clients,
-                inputs=["examples", "params:partition", "params:seed"],
+                inputs=["examples", "params:data", "params:partition", "params:seed"],
                 outputs=["clients", "assignments"],
                 name="partition_clients",
             ),

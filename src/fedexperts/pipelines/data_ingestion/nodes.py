@@ -7,6 +7,7 @@ only.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def read_examples(raw_data: Examples, data: DataSettings) -> Examples:
         data: The settings of the data.
 
     Returns:
-        The same examples.
+        The same examples, with a note of where they are from.
 
     Raises:
         UserError: If a class has no example that may opt in (all clients share the classes, which must not
@@ -55,7 +56,7 @@ def read_examples(raw_data: Examples, data: DataSettings) -> Examples:
             f"the data set has one class only, {raw_data.class_names[0]}; there is nothing to learn"
         )
     logger.info("%d examples of %d classes", len(raw_data), raw_data.classes)
-    return raw_data
+    return replace(raw_data, path=data.path)
 
 
 def count_classes(examples: Examples) -> pd.DataFrame:
