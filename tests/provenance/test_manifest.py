@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fedexperts.provenance import code
 from fedexperts.provenance.environment import PACKAGES, describe_environment
 from fedexperts.provenance.manifest import build_manifest
 
@@ -49,12 +50,13 @@ def test_the_packages_are_named_with_their_versions():
 def repository(tmp_path, monkeypatch):
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code, "PACKAGE", tmp_path)
 
     def git(*arguments):
         names = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
         done = subprocess.run(
             ["git", *names, *arguments],  # noqa: S607 - whichever git is there
+            cwd=tmp_path,
             check=True,
             capture_output=True,
             text=True,
@@ -75,8 +77,18 @@ def test_the_commit_is_named_and_whether_the_tree_differs_from_it(repository):
     assert describe_environment("cpu")["git_state"] == "dirty"
 
 
+def test_the_folder_that_the_command_is_given_in_does_not_matter(repository, tmp_path_factory, monkeypatch):
+    commit = repository.git("rev-parse", "HEAD")
+    inner = repository.folder / "inner"
+    inner.mkdir()
+    for folder in (inner, tmp_path_factory.mktemp("elsewhere")):
+        monkeypatch.chdir(folder)
+        found = describe_environment("cpu")
+        assert (found["git_commit"], found["git_state"]) == (commit, "clean")
+
+
 def test_a_folder_without_a_repository_is_unknown(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code, "PACKAGE", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     found = describe_environment("cpu")
     assert (found["git_commit"], found["git_state"]) == ("unknown", "unknown")

@@ -9,6 +9,8 @@ import subprocess
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
+from fedexperts.provenance import code
+
 PACKAGES = (
     "fedexperts",
     "kedro",
@@ -55,13 +57,13 @@ def _version(package: str) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """Ask git about the current folder; None if it has no answer."""
+    """Ask git about the project's code, wherever the command was given; None if it has no answer."""
     git = shutil.which("git")
     if git is None:
         return None
     try:
         answer = subprocess.run(  # noqa: S603 - fixed arguments
-            [git, *arguments], capture_output=True, text=True, check=True, timeout=10
+            [git, *arguments], cwd=code.PACKAGE, capture_output=True, text=True, check=True, timeout=10
         )
     except (subprocess.SubprocessError, OSError):
         return None
