@@ -203,3 +203,17 @@ def test_a_file_in_another_encoding_is_told(tmp_path):
     file.write_bytes("title: Münster".encode("latin-1"))
     with pytest.raises(UserError, match="not a readable YAML file"):
         read_experiment(file)
+
+
+def test_a_value_to_select_by_is_read_as_a_setting_is():
+    choices = expand(experiment(grid={"federation.max_update": [None, 1000.0], "model.expert": ["1e3", "b"]}))
+
+    def kept(name, text):
+        return {tuple(choice.axes.values())[:2] for choice in select(choices, {name: [text]})}
+
+    assert kept("max_update", "1e3") == {(1000.0, "1e3"), (1000.0, "b")}
+    assert kept("max_update", "null") == kept("max_update", "None") == {(None, "1e3"), (None, "b")}
+    assert kept("expert", "1e3") == {(None, "1e3"), (1000.0, "1e3")}
+    for text in ("1000", "${seed}", "{", "a=b"):
+        with pytest.raises(UserError, match="no point"):
+            kept("expert", text)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from fedexperts.errors import UserError
 from fedexperts.experiments import published
@@ -142,11 +144,12 @@ def select(choices: list[Choice], only: Mapping[str, Sequence[str]]) -> list[Cho
 
 
 def _has(choice: Choice, name: str, text: str) -> bool:
-    """Whether a setting has a value that was typed; numbers may be written in several ways."""
+    """Whether a setting has a value that was typed; it is read by the rules of ``--params``."""
     if name not in choice.axes:
         return False
     value = choice.axes[name]
     try:
-        return text == str(value) or bool(yaml.safe_load(text) == value) or float(text) == float(value)
-    except (ValueError, TypeError, yaml.YAMLError):
-        return False
+        typed = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
+    except (YAMLError, OmegaConfBaseException, ValueError):
+        typed = None
+    return text == str(value) or typed == {"value": value}
