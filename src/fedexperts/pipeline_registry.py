@@ -15,8 +15,8 @@ from fedexperts.pipelines import (
 )
 
 
-def register_pipelines() -> dict[str, Pipeline]:
-    """Register the stages of an experiment, and the composites that run several of them."""
+def create_stages() -> dict[str, Pipeline]:
+    """Create the stages of an experiment, which store what those after them read."""
     stages = {
         "data_ingestion": data_ingestion.create_pipeline(),
         "client_partitioning": client_partitioning.create_pipeline(),
@@ -27,10 +27,15 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(),
     }
     # Kedro-Viz draws a namespace as one box that opens; the names of data and parameters stay as they are.
-    stages = {
+    return {
         name: Pipeline(stage, namespace=name, prefix_datasets_with_namespace=False)
         for name, stage in stages.items()
     }
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Register the stages, and the composites that run several of them; any others may be added."""
+    stages = create_stages()
     composites = {
         "data": stages["data_ingestion"] + stages["client_partitioning"],
         "personalization": stages["specialist_training"] + stages["gate_training"],

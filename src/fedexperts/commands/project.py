@@ -16,7 +16,7 @@ from fedexperts.experiments.plan import Point
 from fedexperts.experiments.stages import Stage, canonical, stage_keys
 from fedexperts.experiments.state import METRICS
 from fedexperts.parameters.groups import AT_EVALUATION
-from fedexperts.pipeline_registry import register_pipelines
+from fedexperts.pipeline_registry import create_stages
 from fedexperts.settings import CONFIG_LOADER_ARGS
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from fedexperts.experiments.grid import Choice
 
-AT_EVALUATION_ALONE = {"personalization": set(AT_EVALUATION) - {"methods"}}
-"""Settings that no training reads; the methods say which kinds of models to train."""
+AT_EVALUATION_ALONE = {"personalization": set(AT_EVALUATION)}
+"""Settings that no training reads; of the methods, it needs to know the kinds of models alone."""
 FOLDER = "experiments"
 """The folder of ``conf`` with the experiments; for Kedro an environment that changes nothing."""
 
@@ -45,29 +45,23 @@ def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
         The pipelines whose outputs are not versioned, so that they are run once before all others; and the
         others that the result depends on, each after those that it needs.
     """
-    registered = register_pipelines()
-    nodes = {name: set(pipeline.nodes) for name, pipeline in registered.items()}
-    single = {
-        name: pipeline
-        for name, pipeline in registered.items()
-        if not any(other < nodes[name] for other in nodes.values())
-    }
+    pipelines = create_stages()
     versioned = set(places)
-    maker = {output: name for name, pipeline in single.items() for output in pipeline.all_outputs()}
+    maker = {output: name for name, pipeline in pipelines.items() for output in pipeline.all_outputs()}
     needed: list[str] = []
 
     def need(name: str) -> None:
         if name not in needed:
-            for dataset in sorted(single[name].inputs()):
+            for dataset in sorted(pipelines[name].inputs()):
                 if dataset in maker:
                     need(maker[dataset])
             needed.append(name)
 
     need(maker[METRICS])
-    unversioned = [name for name in needed if not single[name].all_outputs() & versioned]
+    unversioned = [name for name in needed if not pipelines[name].all_outputs() & versioned]
     stages = []
     for name in needed:
-        inputs = sorted(single[name].inputs())
+        inputs = sorted(pipelines[name].inputs())
         parameters = (dataset.removeprefix("params:") for dataset in inputs if dataset.startswith("params:"))
         if name not in unversioned:
             stages.append(
@@ -77,7 +71,7 @@ def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
                     inputs={
                         dataset: maker[dataset] for dataset in inputs if dataset in versioned & set(maker)
                     },
-                    outputs=tuple(sorted(single[name].all_outputs() & versioned)),
+                    outputs=tuple(sorted(pipelines[name].all_outputs() & versioned)),
                     unread={} if name == maker[METRICS] else AT_EVALUATION_ALONE,
                 )
             )

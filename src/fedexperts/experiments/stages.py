@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fedexperts.parameters import Parameters
+from fedexperts.personalization.registry import METHODS, needed_kinds
 from fedexperts.provenance.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -73,7 +74,15 @@ def stage_key(stage: Stage, environment: str, settings: Mapping[str, Any], upstr
     for group, names in stage.unread.items():
         if group in read:
             read[group] = {name: value for name, value in settings[group].items() if name not in names}
-    return fingerprint({}, (environment, stage.name, json.dumps(read, sort_keys=True), *upstream))
+    trained = _trained(stage, settings)
+    return fingerprint({}, (environment, stage.name, json.dumps([read, trained], sort_keys=True), *upstream))
+
+
+def _trained(stage: Stage, settings: Mapping[str, Any]) -> list[str]:
+    """The kinds of models that a stage trains, which is all that its results depend on in the methods."""
+    # Manifests may tell of methods that there are no more.
+    methods = [name for name in settings.get("personalization", {}).get("methods", ()) if name in METHODS]
+    return sorted(needed_kinds(tuple(methods)) & set(stage.outputs))
 
 
 def stage_keys(stages: Sequence[Stage], environment: str, settings: Mapping[str, Any]) -> dict[str, str]:
