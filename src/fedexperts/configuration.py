@@ -77,6 +77,11 @@ def check_parameters(parameters: Mapping[str, Any], origins: Origins) -> Paramet
     raise UserError("\n".join([f"{len(lines)} setting{plural} cannot be used; nothing was run", *lines]))
 
 
+def imported(parameters: Mapping[str, Any]) -> list[str]:
+    """Get the settings that may be import paths of a user's own code."""
+    return [str(parameters[group][name]) for (group, name), _, _, open_ended in NAMES if open_ended]
+
+
 class Origins:
     """The places that parameters come from: ``--params`` first, then the environment, then the base.
 

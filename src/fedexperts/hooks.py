@@ -9,12 +9,14 @@ from kedro.framework.hooks import hook_impl
 from rich.console import Console
 
 from fedexperts import interruption
-from fedexperts.configuration import Origins, check_parameters
+from fedexperts.configuration import Origins, check_parameters, imported
 from fedexperts.datasets.files import WholeFiles
 from fedexperts.datasets.versioned import is_versioned
 from fedexperts.errors import UserError
-from fedexperts.provenance.code import package_digest
+from fedexperts.provenance.code import digest_modules
+from fedexperts.provenance.fingerprint import fingerprint_examples
 from fedexperts.provenance.manifest import build_manifest
+from fedexperts.provenance.record import plain
 
 if TYPE_CHECKING:
     from kedro.config import OmegaConfigLoader
@@ -78,7 +80,6 @@ class CheckpointHooks:
         if "checkpoints" in pipeline.inputs():
             checkpoints = cast("CheckpointsDataset", catalog.get("checkpoints"))
             checkpoints.begin(uuid.uuid4().hex, catalog.load("params:resume"))
-            package_digest()  # of the code as it is now; in an hour the files may be others
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -95,6 +96,16 @@ class CheckpointHooks:
 class ManifestHooks:
     """Writes the manifest of every run that stored something."""
 
+    def __init__(self) -> None:
+        self._code: dict[str, str] = {}
+        self._data = ""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Look at code and data as they are now; in an hour the files may be others."""
+        self._code = digest_modules(*imported(plain(catalog.load("parameters"))))
+        self._data = _data(pipeline.inputs(), catalog)
+
     @hook_impl
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
@@ -110,8 +121,9 @@ class ManifestHooks:
                 else:
                     loaded[name] = str(dataset.resolve_load_version())
         if saved:
+            device, data = _device(pipeline, catalog), self._data or _data(written, catalog)
             manifest = build_manifest(
-                run_params, catalog.load("parameters"), _device(pipeline, catalog), loaded, saved
+                run_params, catalog.load("parameters"), device, self._code, data, loaded, saved
             )
             catalog.save("run_manifest", manifest)
 
@@ -142,3 +154,9 @@ def _device(pipeline: Pipeline, catalog: DataCatalog) -> str:
     from fedexperts.training.device import resolve_device  # noqa: PLC0415 - torch is slow to import
 
     return str(resolve_device(catalog.load("params:device")))
+
+
+def _data(names: set[str], catalog: DataCatalog) -> str:
+    """A fingerprint of the examples, if they are among these data sets and there are any."""
+    found = "examples" in names and catalog.exists("examples")
+    return fingerprint_examples(catalog.load("examples")) if found else ""

@@ -22,7 +22,9 @@ def test_a_manifest_survives_json_with_typed_and_plain_settings():
     typed = small.settings()
     parameters = {**small.plain_parameters(), "federation": typed.federation, "device": "auto", "seed": 11}
     run = {"run_id": "now", "env": "test", "pipeline_names": ["evaluation", "reporting"], "tags": []}
-    manifest = build_manifest(run, parameters, "cpu", {"b": "2", "a": "1"}, {"c": "3"})
+    manifest = build_manifest(
+        run, parameters, "cpu", {"fedexperts": "0f"}, "f0", {"b": "2", "a": "1"}, {"c": "3"}
+    )
     assert json.loads(json.dumps(manifest)) == manifest
     assert manifest["run_id"] == "now"
     assert manifest["run"] == {
@@ -37,6 +39,7 @@ def test_a_manifest_survives_json_with_typed_and_plain_settings():
     assert manifest["parameters"]["federation"]["rounds"] == 3
     assert manifest["parameters"]["partition"] == small.plain_parameters()["partition"]
     assert manifest["environment"]["device"] == "cpu"
+    assert (manifest["code"], manifest["data"]) == ({"fedexperts": "0f"}, "f0")
 
 
 def test_the_packages_are_named_with_their_versions():

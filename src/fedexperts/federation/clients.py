@@ -11,7 +11,7 @@ from fedexperts.errors import UserError
 from fedexperts.examples import Examples
 from fedexperts.partitioning import TRAIN, VALIDATION, examples_by_client
 from fedexperts.preprocessing import apply, count_ids
-from fedexperts.provenance.fingerprint import fingerprint
+from fedexperts.provenance.fingerprint import fingerprint, fingerprint_examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,8 +114,8 @@ def fingerprint_training(examples: Examples, assignments: pd.DataFrame) -> str:
     rows = opt_in_training(assignments)
     if not len(rows) or rows.max() >= len(examples):
         return ""
-    arrays, texts = Examples(examples.features[rows], examples.labels[rows], examples.class_names).to_arrays()
-    return fingerprint(arrays, texts.values())
+    opt_in = Examples(examples.features[rows], examples.labels[rows], examples.class_names)
+    return fingerprint_examples(opt_in)
 
 
 def opt_in_training(assignments: pd.DataFrame) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from fedexperts.models.architecture import Architecture
 from fedexperts.models.inputs import InputSpec
 from fedexperts.personalization.data import PersonalData, select_personal
 from fedexperts.personalization.training import Workbench, prepare
-from fedexperts.provenance.fingerprint import fingerprint, fingerprint_table
+from fedexperts.provenance.fingerprint import fingerprint, fingerprint_examples, fingerprint_table
 from fedexperts.provenance.lineage import check_lineage
 from fedexperts.training.device import resolve_device
 
@@ -57,11 +57,9 @@ def open_stage(
     )
     data = select_personal(examples, clients, assignments, preprocessing)
     architecture = Architecture(model, InputSpec(data.features.shape[1:], data.vocabulary), data.classes)
-    arrays, texts = examples.to_arrays()
-    content = fingerprint(arrays, [texts["class_names"]])  # wherever it was read from
     tables = (fingerprint_table(clients), fingerprint_table(assignments))
     lineage = {
-        "partition": fingerprint({}, (content, *tables, repr(preprocessing))),
+        "partition": fingerprint({}, (fingerprint_examples(examples), *tables, repr(preprocessing))),
         "generalist": fingerprint(generalist.parameters),
         "expert": model.expert,
         "specialist": model.specialist_name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import platform
 from functools import cache
 from importlib.metadata import version
@@ -24,12 +25,16 @@ def describe_code(*names: str) -> dict[str, str]:
         ``code``, a fingerprint of every file of this package and of the modules that are named, and the
         versions of Python, torch and numpy.
     """
-    found = hashlib.sha256(package_digest())
-    for name in names:
-        if ":" in name:
-            found.update(_source_of(name.partition(":")[0]) + b"\0")
+    found = hashlib.sha256(json.dumps(digest_modules(*names)).encode()).hexdigest()
     versions = {package: version(package) for package in COMPUTING}
-    return {"code": found.hexdigest(), "python": platform.python_version(), **versions}
+    return {"code": found, "python": platform.python_version(), **versions}
+
+
+def digest_modules(*names: str) -> dict[str, str]:
+    """Fingerprint this package, and each module that a name leads to, by the name of the module."""
+    modules = sorted({name.partition(":")[0] for name in names if ":" in name})
+    own = {module: hashlib.sha256(_source_of(module)).hexdigest() for module in modules}
+    return {PACKAGE.name: package_digest().hex(), **own}
 
 
 def _source_of(module: str) -> bytes:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from fedexperts.examples import Examples
+
 
 def fingerprint(arrays: Mapping[str, NDArray[Any]], texts: Iterable[str] = ()) -> str:
     """Name a set of named arrays by their content.
@@ -33,6 +35,12 @@ def fingerprint(arrays: Mapping[str, NDArray[Any]], texts: Iterable[str] = ()) -
         encoded = text.encode()
         digest.update(f"{len(encoded)}:".encode() + encoded)
     return digest.hexdigest()
+
+
+def fingerprint_examples(examples: Examples) -> str:
+    """Name a data set by its content, all of its examples, opted in or not, wherever it was read from."""
+    arrays, texts = examples.to_arrays()
+    return fingerprint(arrays, [texts["class_names"]])
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:

@@ -28,6 +28,8 @@ def build_manifest(
     run: Mapping[str, Any],
     parameters: dict[str, Any],
     device: str,
+    code: Mapping[str, str],
+    data: str,
     loaded: dict[str, str],
     saved: dict[str, str],
 ) -> dict[str, Any]:
@@ -37,13 +39,15 @@ def build_manifest(
         run: What Kedro's hooks are told about the run: pipelines, environment and the like.
         parameters: All settings of the run.
         device: What the run computed on.
+        code: A fingerprint for each module that it computed with.
+        data: A fingerprint of the examples; empty where it saw none.
         loaded: The version of each stored input that the run read.
         saved: The version of each output that the run stored.
 
     Returns:
-        A dict that JSON can hold, with ``run_id``, ``run``, ``seed``, ``environment``, ``loaded_versions``,
-        ``saved_versions`` and ``parameters``. ``run`` holds the options of ``kedro run`` that do the same
-        again.
+        A dict that JSON can hold, with ``run_id``, ``run``, ``seed``, ``environment``, ``code``, ``data``,
+        ``loaded_versions``, ``saved_versions`` and ``parameters``. ``run`` holds the options of ``kedro run``
+        that do the same again.
     """
     settings = plain(parameters)
     return {
@@ -51,6 +55,8 @@ def build_manifest(
         "run": _options(run, settings, loaded),
         "seed": settings["seed"],
         "environment": describe_environment(device),
+        "code": dict(code),
+        "data": data,
         "loaded_versions": dict(sorted(loaded.items())),
         "saved_versions": dict(sorted(saved.items())),
         "parameters": settings,
