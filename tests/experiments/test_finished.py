@@ -117,14 +117,20 @@ def test_other_environments_and_versions_of_the_project_do_not_count(folder):
     assert len(folder.finished("other").made) == 1
 
 
-def test_the_same_made_twice_counts_once_and_new_runs_are_seen(folder):
-    folder.run("1", ["cards", "pot"])
-    found = folder.finished()
+def test_of_the_same_made_twice_the_newest_counts_and_new_runs_are_seen(folder):
     folder.run("2", ["cards", "pot"])
-    folder.run("3", ["score"], {"cards": "2", "pot": "2"})
+    found = folder.finished()
+    folder.run("3", ["cards", "pot"])
+    folder.run("4", ["score"], {"cards": "2", "pot": "2"})
     found.update()
-    assert found.made[keys()["deal"]].versions["cards"] == "1"
-    assert keys()["play"] in found.made
+    deal, play = keys().values()
+    assert found.made[deal].versions["cards"] == "3"
+    assert [made.manifest.parent.name for made in found.made[play].lineage] == ["2", "4"], "not the newest"
+    folder.run("1", ["cards", "pot"])  # it began first, and ended last
+    found.update()
+    assert found.made[deal].versions["cards"] == "3"
+    (folder.path / "pot/3/pot").unlink()
+    assert folder.finished().made[deal].versions["cards"] == "2", "what was deleted does not count"
 
 
 def test_a_damaged_manifest_is_told(folder):

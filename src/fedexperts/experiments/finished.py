@@ -24,19 +24,28 @@ if TYPE_CHECKING:
 MANIFEST = "run_manifest"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Made:
     """What one run of a stage stored.
 
     Attributes:
+        key: What it is; see :mod:`fedexperts.experiments.stages`.
         manifest: The manifest of the run.
         files: By name of the output, its file.
         versions: By name of the output, its version.
+        sources: What the run read.
     """
 
+    key: str
     manifest: Path
     files: Mapping[str, Path]
     versions: Mapping[str, str]
+    sources: tuple[Made, ...]
+
+    @property
+    def lineage(self) -> tuple[Made, ...]:
+        """All that it comes from, each after its own sources, and itself."""
+        return (*dict.fromkeys(made for source in self.sources for made in source.lineage), self)
 
 
 @dataclass
@@ -47,7 +56,7 @@ class Finished:
         environment: The folder of ``conf``.
         places: By name of a versioned data set, the folder that holds its versions.
         stages: All versioned stages, each after those that it needs.
-        made: By key (see :mod:`fedexperts.experiments.stages`), what is there.
+        made: By key, what is there; of several runs that made the same, the newest counts.
     """
 
     environment: str
@@ -55,7 +64,7 @@ class Finished:
     stages: Sequence[Stage]
     made: dict[str, Made] = field(default_factory=dict)
     _read: set[Path] = field(default_factory=set)
-    _makers: dict[tuple[str, str], str] = field(default_factory=dict)
+    _makers: dict[tuple[str, str], Made] = field(default_factory=dict)
 
     def update(self) -> None:
         """Read the manifests that are new since the last time, the oldest first."""
@@ -63,11 +72,7 @@ class Finished:
         for file in sorted(folder.glob(f"*/{folder.name}")):
             if file not in self._read:
                 self._read.add(file)
-                try:
-                    manifest = json.loads(file.read_text(encoding="utf-8"))
-                except ValueError as error:
-                    raise UserError(f"{file}: this manifest is damaged; delete it: {error}") from error
-                self._note(file, manifest)
+                self._note(file, read_manifest(file))
 
     def _note(self, file: Path, manifest: dict[str, Any]) -> None:
         try:
@@ -82,17 +87,33 @@ class Finished:
         for stage in self.stages:
             if not set(stage.outputs) <= set(saved):
                 continue
-            makers: dict[str, set[str | None]] = {name: set() for name in stage.needs}
+            makers: dict[str, set[Made | None]] = {name: set() for name in stage.needs}
             for name, maker in stage.inputs.items():
                 makers[maker].add(self._makers.get((name, versions.get(name, ""))))
-            upstream = [key for found in makers.values() for key in found if key]
+            upstream = [made for found in makers.values() for made in found if made]
             if len(upstream) != sum(map(len, makers.values())) or len(upstream) != len(makers):
                 continue  # inputs from runs whose manifests are gone, or from several runs of one stage
-            key = stage_key(stage, self.environment, settings, upstream)
-            self._makers |= {(name, saved[name]): key for name in stage.outputs}
+            key = stage_key(stage, self.environment, settings, [made.key for made in upstream])
             files = {name: self._file(name, saved[name]) for name in stage.outputs}
-            if all(path.is_file() for path in files.values()):
-                self.made.setdefault(key, Made(file, files, {name: saved[name] for name in stage.outputs}))
+            own = {name: saved[name] for name in stage.outputs}
+            made = Made(key, file, files, own, tuple(upstream))
+            self._makers |= dict.fromkeys(own.items(), made)
+            newest = key not in self.made or self.made[key].manifest < file
+            if newest and all(path.is_file() for path in files.values()):
+                self.made[key] = made
 
     def _file(self, name: str, version: str) -> Path:
         return self.places[name] / version / self.places[name].name
+
+
+def read_manifest(file: Path) -> dict[str, Any]:
+    """Read the manifest of a run.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file}: this manifest is damaged; delete it: {error}") from error
+    return manifest

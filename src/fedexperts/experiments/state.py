@@ -21,6 +21,7 @@ FILE = "points.json"
 METRICS = "client_metrics"
 """The data set that a point of an experiment is for."""
 GATES, FRONTIER, HISTORY = "gate_weights", "frontier", "federation_history"
+REPORTED = (METRICS, GATES, FRONTIER, HISTORY)
 
 Standing = Literal["finished", "failed", "to do"]
 
@@ -33,6 +34,7 @@ class Entry:
         label: The point in words.
         state: Whether it is finished, was tried and failed, or is to do.
         manifest: The manifest of the run that finished it.
+        sources: The manifests of the other runs that it comes from.
         results: By name of a data set, the file of what it found.
         reason: Why it failed.
         log: What the run that failed said.
@@ -41,6 +43,7 @@ class Entry:
     label: str
     state: Standing = "to do"
     manifest: str = ""
+    sources: Sequence[str] = ()
     results: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     log: str = ""
@@ -61,7 +64,7 @@ def read_state(root: Path, folder: Path) -> dict[str, Entry]:
     except ValueError as error:
         raise UserError(f"{file}: this file is damaged; delete it: {error}") from error
     # Entries with other fields are from another version of the project.
-    noted = {key: Entry(**entry) for key, entry in stored.items() if set(entry) == names}
+    noted = {key: Entry(**entry) for key, entry in stored.items() if set(entry) <= names}
     return {
         key: entry
         for key, entry in noted.items()
@@ -96,12 +99,11 @@ def stand(
         found = next((there for there in made if point.key in there), None)
         old = before.get(point.key, Entry(label))
         if found:
-            stages = [found[key] for key in point.keys.values() if key in found]
-            files = {name: _named_from(root, file) for stage in stages for name, file in stage.files.items()}
-            reported = {name: files[name] for name in (METRICS, GATES, FRONTIER, HISTORY) if name in files}
-            manifest = _named_from(root, found[point.key].manifest)
-            # A stage whose models were deleted is found no longer, but its history was noted before.
-            entries[point.key] = Entry(label, "finished", manifest, {**old.results, **reported})
+            lineage = found[point.key].lineage
+            manifest, *others = dict.fromkeys(_named_from(root, made.manifest) for made in reversed(lineage))
+            files = {name: file for made in lineage for name, file in made.files.items() if file.is_file()}
+            results = {name: _named_from(root, file) for name, file in files.items() if name in REPORTED}
+            entries[point.key] = Entry(label, "finished", manifest, others, results)
         elif point.key in failed and old.state != "finished":
             failure = failed[point.key]
             log = _named_from(root, failure.log) if failure.log else ""
