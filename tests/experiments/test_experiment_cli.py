@@ -26,8 +26,12 @@ from fedexperts.commands import actions
 from fedexperts.commands.experiment import experiment as group
 from fedexperts.commands.project import open_finished
 from fedexperts.errors import UserError
+from fedexperts.examples import Examples
 from fedexperts.experiments.report import WRITTEN
 from fedexperts.interruption import Interrupted
+from fedexperts.provenance.code import package_digest
+from fedexperts.provenance.fingerprint import fingerprint_examples
+from fedexperts.storage.safetensors import read_arrays
 
 SMALL = {
     "model.expert": "mlp",
@@ -259,7 +263,7 @@ def test_the_commands_can_be_run_anywhere_and_collected(undisturbed: Project, tm
 def test_the_report_holds_all_results(copied: Project) -> None:
     write(copied, figures=["table1"])
     folder = copied.path / "data/09_experiments/small"
-    for name in ("frontier.csv", "figure4.svg", "own.csv"):
+    for name in ("points.csv", "frontier.csv", "figure4.svg", "own.csv"):
         (folder / name).write_text("from before", encoding="utf-8")
     told = experiment(copied, "report", "small")
     assert not (folder / "frontier.csv").exists(), "out of date"
@@ -267,6 +271,7 @@ def test_the_report_holds_all_results(copied: Project) -> None:
     assert {file.stem for file in folder.glob("*.csv")} <= {*WRITTEN, "own"}, "nobody else's are removed"
     assert (folder / "own.csv").exists()
     for name in (
+        "points.csv",
         "results.parquet",
         "results.csv",
         "summary.csv",
@@ -286,6 +291,31 @@ def test_the_report_holds_all_results(copied: Project) -> None:
     assert rows.set_index("personalization.learning_rate")["local_accuracy"].to_dict() == pytest.approx(
         means.to_dict()
     )
+
+
+def test_the_report_says_what_points_come_from_and_puts_no_different_data_together(copied: Project) -> None:
+    write(copied, grid={"personalization.learning_rate": [0.001]}, seeds=[0, 1])
+    experiment(copied, "run", "small")
+    assert "Not all runs" not in experiment(copied, "report", "small")
+    file = copied.path / "data/09_experiments/small/points.csv"
+    table = pd.read_csv(file, dtype=str)
+    stored = copied.path / "data/02_intermediate/test/examples.safetensors"
+    examples = Examples.from_arrays(*read_arrays(stored))
+    assert list(table["seed"]) == ["0", "1"]
+    assert set(table["data"]) == {fingerprint_examples(examples)}
+    assert set(table["code.fedexperts"]) == {package_digest().hex()}
+    assert set(table["device"]) == {"cpu"}
+    assert [len(cell.split("; ")) for cell in table["versions"]] == [2, 1], "the first shared its generalist"
+    own = copied.latest("08_reporting", "run_manifest.json")
+    manifest = json.loads(own.read_text())
+    own.write_text(json.dumps(manifest | {"code": {"fedexperts": "another"}}))
+    assert "Not all runs have the same code.fedexperts: see points.csv" in experiment(
+        copied, "report", "small"
+    )
+    own.write_text(json.dumps(manifest | {"data": "another"}))
+    told = experiment(copied, "report", "small", code=1)
+    assert "seeds of one setting were computed on different data" in told
+    assert "test learning_rate=0.001 seed=1: data another" in told
 
 
 @pytest.mark.parametrize(

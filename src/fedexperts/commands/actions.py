@@ -19,6 +19,7 @@ from fedexperts.commands.project import (
 from fedexperts.errors import UserError
 from fedexperts.experiments.grid import expand, select
 from fedexperts.experiments.invocation import kedro_run, shell_line
+from fedexperts.experiments.origins import differences, trace
 from fedexperts.experiments.plan import alone, plan
 from fedexperts.experiments.report import check_figures, write_report
 from fedexperts.experiments.runner import Failure, run_jobs, run_once
@@ -137,17 +138,20 @@ def collect(root: Path, name: str, copies: Sequence[Path]) -> None:
 def report(root: Path, name: str) -> None:
     """Write tables and figures of what is finished."""
     experiment, points, entries = _gather(root, name, ())
-    results = {
-        key: {name: root / file for name, file in entry.results.items()}
-        for key, entry in entries.items()
-        if entry.state == "finished"
-    }
-    if not results:
+    done = {key: entry for key, entry in entries.items() if entry.state == "finished"}
+    if not done:
         raise UserError(f"no point of {name} is finished; start with `kedro experiment run {name}`")
+    results = {
+        key: {name: root / file for name, file in entry.results.items()} for key, entry in done.items()
+    }
+    runs = {key: [root / file for file in (entry.manifest, *entry.sources)] for key, entry in done.items()}
     folder = root / OUTPUT / name
     write_state(folder, entries)
-    for file in write_report(experiment, points, results, folder):
+    origins = trace(points, runs)
+    for file in write_report(experiment, points, results, origins, folder):
         click.echo(str(file.relative_to(root)))
+    if others := differences(origins):
+        click.echo(f"Not all runs have the same {', '.join(others)}: see points.csv.")
     click.echo(_count(entries))
 
 

@@ -39,6 +39,7 @@ CHARTS: dict[str, Callable[[pd.DataFrame], charts.Chart]] = {
 FRONTIER_CHARTS = {"frontier": charts.frontier}
 TABLES = {"table1": table1}
 WRITTEN = (
+    "points",
     "results",
     "summary",
     "differences",
@@ -70,7 +71,11 @@ def check_figures(experiment: Experiment, choices: Sequence[Choice]) -> None:
 
 
 def write_report(
-    experiment: Experiment, points: Sequence[Point], results: Mapping[str, Mapping[str, Path]], folder: Path
+    experiment: Experiment,
+    points: Sequence[Point],
+    results: Mapping[str, Mapping[str, Path]],
+    origins: pd.DataFrame,
+    folder: Path,
 ) -> list[Path]:
     """Write the long table, what it says, and the paper's tables and figures made from it.
 
@@ -78,6 +83,7 @@ def write_report(
         experiment: The experiment.
         points: Its points.
         results: By key of a finished point and name of a data set, its file.
+        origins: As :func:`fedexperts.experiments.origins.trace` returns it.
         folder: Where to write.
 
     Returns:
@@ -87,7 +93,7 @@ def write_report(
     table = _gather(points, results, METRICS)
     table.to_parquet(folder / "results.parquet", index=False)
     summary, differences = summarise_points(table, experiment.resamples, experiment.confidence)
-    tables = {"results": table, "summary": summary, "differences": differences}
+    tables = {"points": origins, "results": table, "summary": summary, "differences": differences}
     gates, moved = _gather(points, results, GATES), _gather(points, results, FRONTIER)
     if len(gates):
         tables["gates"] = gates_by_seed(gates)
