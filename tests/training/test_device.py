@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
+from functools import reduce
+
 import pytest
 import torch
 
@@ -34,3 +38,49 @@ def test_one_thread_is_given_back_even_after_an_error():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def old_flags():
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+
+def new_flags():
+    of = torch.backends
+    operations = (of.cuda.matmul, of.mkldnn.matmul, of.cudnn.conv, of.cudnn.rnn, of.mkldnn.conv)
+    return tuple(operation.fp32_precision for operation in operations)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a process of its own, since flags do not reset")
+@pytest.mark.parametrize(
+    ("flag", "value", "read"),
+    [
+        ("cudnn.allow_tf32", True, old_flags),
+        ("cudnn.allow_tf32", False, old_flags),
+        ("cuda.matmul.allow_tf32", True, old_flags),
+        ("fp32_precision", "tf32", new_flags),
+        ("cuda.matmul.fp32_precision", "tf32", new_flags),
+        ("cudnn.conv.fp32_precision", "ieee", new_flags),
+        ("mkldnn.matmul.fp32_precision", "bf16", new_flags),
+    ],
+)
+def test_precision_is_full_whatever_is_set_and_what_was_set_is_given_back(flag, value, read):
+    *path, name = flag.split(".")
+    holder = reduce(getattr, path, torch.backends)
+    if not hasattr(holder, name):
+        pytest.skip("this torch has the old flags alone")
+
+    def check():
+        setattr(holder, name, value)
+        before = read()
+        with reproducibly():
+            assert torch.backends.cudnn.deterministic
+            assert old_flags() == ("highest", False)
+            if read is new_flags:
+                assert set(new_flags()) == {"ieee"}
+        assert read() == before
+        assert not torch.backends.cudnn.deterministic
+
+    process = multiprocessing.get_context("fork").Process(target=check)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0

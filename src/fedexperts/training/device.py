@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from fedexperts.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    Flag: TypeAlias = tuple[Callable[[], Any], Callable[[Any], object], Any]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -33,15 +37,43 @@ def resolve_device(name: str) -> torch.device:
 
 @contextmanager
 def reproducibly() -> Iterator[None]:
-    """Compute so that the same run gives the same bits again, for a while.
+    """Compute so that the same run gives the same bits again, for a while, whatever is set otherwise.
 
     On the CPU that takes the same number of threads, and one is best: the matrices of a client are too small
-    to share out. On a GPU it takes deterministic convolutions in full precision.
+    to share out. On a GPU it takes deterministic convolutions. Everything is computed in full precision.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    flags, before = _flags(), []
+    for read, write, _ in flags:
+        # What was set in the new way cannot always be read in the old one.
+        with suppress(RuntimeError):
+            before.append((write, read()))
     try:
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
-            yield
+        for _, write, value in flags:
+            write(value)
+        yield
     finally:
-        torch.set_num_threads(before)
+        for write, value in before:
+            write(value)
+
+
+def _flags() -> list[Flag]:
+    """What is read, how it is set, and to what; in an order in which nothing undoes what was set before."""
+    backends: Any = torch.backends
+    cudnn, mkldnn, cublas = backends.cudnn, backends.mkldnn, backends.cuda.matmul
+    flags: list[Flag] = [
+        (torch.get_num_threads, torch.set_num_threads, 1),
+        *_attributes(cudnn, enabled=True, deterministic=True, benchmark=False),
+        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+        *_attributes(cudnn, allow_tf32=False),
+    ]
+    if hasattr(cublas, "fp32_precision"):  # from torch 2.9 on; the old way does not reach all of it
+        for operation in (cublas, cudnn.conv, cudnn.rnn, mkldnn.matmul, mkldnn.conv, mkldnn.rnn):
+            flags += _attributes(operation, fp32_precision="ieee")
+    return flags
+
+
+def _attributes(holder: object, **values: object) -> list[Flag]:
+    return [
+        (partial(getattr, holder, name), partial(setattr, holder, name), value)
+        for name, value in values.items()
+    ]
