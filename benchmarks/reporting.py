@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from fedexperts.provenance.code import processor_model
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -71,7 +73,7 @@ def finish(title: str, rows: Sequence[Row], columns: Mapping[str, str], output: 
 
 def hardware() -> dict[str, Any]:
     """What this runs on."""
-    found: dict[str, Any] = {"processor": _processor(), "cores": os.cpu_count()}
+    found: dict[str, Any] = {"processor": processor_model(), "cores": os.cpu_count()}
     if hasattr(os, "getloadavg"):
         found["programs_running"] = round(os.getloadavg()[0], 1)  # the mean of the last minute
     if torch.cuda.is_available():
@@ -91,15 +93,6 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:  # a checkout on the path
         return None
-
-
-def _processor() -> str:
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", maxsplit=1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def shown(value: object) -> str:

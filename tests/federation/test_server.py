@@ -313,3 +313,20 @@ def test_a_model_that_nobody_can_train_any_more_ends_the_run(monkeypatch):
     with pytest.raises(UserError, match="round 3: training failed for 2 of 2 clients"):
         run({"federation.aggregation": "somebodys_rules:explode"})
     assert calls == [2, 2]
+
+
+def test_work_of_another_processor_is_not_gone_on_with(tmp_path, monkeypatch):
+    of = small.world()
+    chosen, clients = of.settings, small.opt_in_clients(of)
+
+    def train(owner):
+        unfinished = small.checkpoints(
+            tmp_path, owner=owner, resume="auto" if owner == "first" else "required"
+        )
+        train_generalist(clients, chosen.model, chosen.federation, 0, small.ENGINE, unfinished)
+
+    train("first")
+    train("second")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another one")
+    with pytest.raises(UserError, match=r"no unfinished generalist .* differs in processor;"):
+        train("third")

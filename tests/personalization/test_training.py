@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from fedexperts.errors import UserError
 from fedexperts.models.architecture import initial_parameters
 from fedexperts.models.weights import GeneralistWeights
 from fedexperts.personalization import finetuning, local, mixture
@@ -73,10 +74,12 @@ def in_float64(kind):
     )
 
 
-def trained(at, name, seed=SEED, engine=None):
+def trained(at, name, seed=SEED, engine=None, checkpoints=None):
     kind = in_float64(load_kind(name)) if at.double else load_kind(name)
     training = Training(name, kind, at.bench, at.data, at.settings, seed)
-    return train_models(training, engine or small.ENGINE, {"partition": "p"}, small.checkpoints())
+    return train_models(
+        training, engine or small.ENGINE, {"partition": "p"}, checkpoints or small.checkpoints()
+    )
 
 
 def row(weights, position):
@@ -191,6 +194,15 @@ def test_a_client_whose_training_fails_keeps_the_generalist_and_is_marked(name, 
     np.testing.assert_array_equal(asked.personal[name], asked.generalist)
     (other,) = Panel(sound.bench, sound.data, models, kinds, None).outputs(0, sound.data.global_test)
     assert not np.array_equal(other.personal[name], other.generalist)
+
+
+def test_work_of_another_processor_is_not_gone_on_with(tmp_path, monkeypatch):
+    at = bench_of()
+    trained(at, "locals", checkpoints=small.checkpoints(tmp_path))
+    trained(at, "locals", checkpoints=small.checkpoints(tmp_path, owner="another", resume="required"))
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another one")
+    with pytest.raises(UserError, match=r"no unfinished locals .* differs in processor;"):
+        trained(at, "locals", checkpoints=small.checkpoints(tmp_path, owner="a third", resume="required"))
 
 
 def test_training_touches_neither_the_generalist_nor_any_other_model():

@@ -87,7 +87,8 @@ def train_generalist(
     first = initial_parameters(architecture.expert, seed, "federation/initial")
     start = module.rows({name: value[None].to(engine.device) for name, value in first.items()})[0]
     engine.announce("Each round", settings.clients_per_round, federation.chunk_size, module)
-    key = {**lineage, **describe_code(model.expert, settings.aggregation), "size": str(module.size)}
+    code = describe_code(model.expert, settings.aggregation)
+    key = {**lineage, **code, "processor": engine.processor, "size": str(module.size)}
     state = _run(federation, State.first(start), checkpoints, key)
     table = pd.DataFrame(list(state.history))
     table = table.astype({"round": np.int64, "clients": np.int64, "absent": np.int64, "failed": str})

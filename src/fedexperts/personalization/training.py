@@ -150,7 +150,8 @@ def train_models(
     lineage = {**lineage, "engine": json.dumps(engine.note(size))}
     chosen = training.bench.architecture.settings
     code = describe_code(chosen.expert, chosen.specialist_name, chosen.gate)
-    checkpoint = checkpoints.open(training.name, {**lineage, **code, "size": str(module.size)})
+    key = {**lineage, **code, "processor": engine.processor, "size": str(module.size)}
+    checkpoint = checkpoints.open(training.name, key)
     work = list(enumerate(chunks([len(rows) for rows in training.data.train], size)))
     most = training.settings.max_epochs
     ahead = shared_counters(len(clients), most)

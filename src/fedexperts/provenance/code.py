@@ -1,4 +1,4 @@
-"""Which code and packages results come from, as far as they can change a result's last digit."""
+"""Which code, packages and processor results come from, as far as they can change a result's last digit."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def digest_modules(*names: str) -> dict[str, str]:
     modules = sorted({name.partition(":")[0] for name in names if ":" in name})
     own = {module: hashlib.sha256(_source_of(module)).hexdigest() for module in modules}
     return {PACKAGE.name: package_digest().hex(), **own}
+
+
+def processor_model() -> str:
+    """The model of the processor, as far as the system tells."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _source_of(module: str) -> bytes:

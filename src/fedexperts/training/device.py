@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from fedexperts.errors import UserError
+from fedexperts.provenance.code import processor_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +34,13 @@ def resolve_device(name: str) -> torch.device:
         found = ", ".join(device for device, there in available.items() if there)
         raise UserError(f"device is {name!r}, which this machine does not have; it has: {found}")
     return torch.device(name)
+
+
+def describe_processor(device: torch.device) -> str:
+    """Name the kind of processor; on another one, the same computation may give other last digits."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{processor_model()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 @contextmanager

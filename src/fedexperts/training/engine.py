@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import torch
 
 from fedexperts.errors import UserError
-from fedexperts.training.device import resolve_device
+from fedexperts.training.device import describe_processor, resolve_device
 from fedexperts.training.schedule import longest_first
 from fedexperts.training.workers import can_fork, usable_cores
 
@@ -84,6 +84,11 @@ class Engine:
     def note(self, size: int) -> dict[str, str | int]:
         """What a stage notes of the engine that it used, since it can change a result's last digits."""
         return {"device": str(self.device), "chunk_size": size}
+
+    @property
+    def processor(self) -> str:
+        """The kind of processor, which can change a result's last digits too."""
+        return describe_processor(self.device)
 
     def processes_for(self, clients: int, size: int) -> int:
         """How many processes have something to do."""
