@@ -176,10 +176,11 @@ def test_chunks_change_nothing_but_rounding_and_workers_nothing_at_all(name):
         assert one.epochs.tolist() == two.epochs.tolist() == together.epochs.tolist()
 
 
+@pytest.mark.parametrize("split", ["train", "validation"])
 @pytest.mark.parametrize("name", KINDS)
-def test_a_client_whose_training_fails_keeps_the_generalist_and_is_marked(name, caplog):
+def test_a_client_whose_training_fails_keeps_the_generalist_and_is_marked(name, split, caplog):
     at, sound = bench_of(), bench_of()
-    at.bench.features[at.data.train[1]] = float("nan")
+    at.bench.features[getattr(at.data, split)[1]] = float("nan")
     found, others = trained(at, name), trained(sound, name)
     failing = at.data.client_ids[1]
     assert found.failed == {failing}

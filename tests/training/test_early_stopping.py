@@ -168,6 +168,20 @@ def test_patience_by_hand():
     assert stopping.losses.tolist() == pytest.approx([0.4, 1.0, 1.0])
 
 
+def test_any_loss_is_better_than_none_and_who_never_has_one_in_training_has_failed():
+    none, far = float("nan"), float("inf")
+    stopping = EarlyStopping(torch.zeros(4, 1), torch.tensor([none, far, none, 1.0]), patience=2)
+    assert stopping.update([0, 1, 2, 3], 1, torch.ones(4, 1), torch.tensor([none, 5.0, far, none])) == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert stopping.update([0, 1, 2, 3], 2, torch.ones(4, 1), torch.tensor([5.0, 6.0, none, far])) == [0, 1]
+    assert stopping.epochs.tolist() == [2, 1, 0, 0]
+    assert stopping.failed.tolist() == [False, False, True, True]
+
+
 def test_validation_examples_are_never_trained_on():
     of = small.cohort()
     features = of.data.inputs[0].clone()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fedexperts.models.weights import FAILED, ClientWeights, GeneralistWeights
+from fedexperts.models.weights import ClientWeights, GeneralistWeights
 from fedexperts.progress import progress
 from fedexperts.provenance.code import describe_code
 from fedexperts.randomness import generator
@@ -196,7 +196,8 @@ def train_models(
     )
     if models.failed:
         logger.warning(
-            "Training %s failed for the clients %s, whose losses are not finite; they keep the generalist.",
+            "Training %s failed for the clients %s, whose validation losses are not finite; they keep the "
+            "generalist.",
             training.name,
             sorted(models.failed),
         )
@@ -246,9 +247,6 @@ def train_chunk(
     parts = list(halving(train_together, chunk))
     models = torch.cat([trained.rows for _, trained in parts])
     best = torch.cat([trained.epochs for _, trained in parts])
-    losses = torch.cat([trained.losses for _, trained in parts])
-    failed = (best == 0) & ~losses.isfinite().cpu()
-    best[failed] = FAILED
     return {
         "positions": np.array([position for positions, _ in parts for position in positions]),
         "models": models.cpu().numpy(),

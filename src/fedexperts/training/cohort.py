@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fedexperts.models.weights import FAILED
 from fedexperts.training import schedule
 from fedexperts.training.dropout import step_seed
 from fedexperts.training.graphs import Replayed
@@ -39,7 +40,8 @@ class Trained:
     Attributes:
         rows: ``[clients, parameters]``: the weights of each client.
         losses: ``[clients]``: mean training loss of each client's last epoch.
-        epochs: ``[clients]``: the epoch whose weights these are; 0 is the starting point.
+        epochs: ``[clients]``: the epoch whose weights these are; 0 is the starting point, and
+            :data:`~fedexperts.models.weights.FAILED` stands where no epoch had a finite validation loss.
     """
 
     rows: Tensor
@@ -130,7 +132,8 @@ def train_until_stopped(  # noqa: PLR0913, PLR0917 - a training run has this man
             break
     back = torch.as_tensor(np.argsort(order), device=start.device)
     rows = cut.put_back(stopping.rows)
-    return Trained(rows[back], losses[back], stopping.epochs[back.cpu()])
+    epochs = stopping.epochs.masked_fill(stopping.failed, FAILED)
+    return Trained(rows[back], losses[back], epochs[back.cpu()])
 
 
 class _Cohort:
