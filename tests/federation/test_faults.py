@@ -14,7 +14,7 @@ import torch
 from fedexperts.errors import UserError
 from fedexperts.federation.rounds import Federation, draw_cohort, find_sound, train_round
 from fedexperts.federation.sampling import answers, sample_cohort
-from fedexperts.federation.server import train_generalist
+from fedexperts.federation.server import train_generalist, validate
 from fedexperts.models.architecture import initial_parameters
 from fedexperts.training.data import CohortData
 from fedexperts.training.stacked import StackedModule
@@ -129,3 +129,47 @@ def test_without_drop_outs_nothing_is_drawn_differently():
         for settings in (chosen.federation, unreliable)
     ]
     assert all(models[0][name].tobytes() == models[1][name].tobytes() for name in models[0])
+
+
+def train_with(features, clients, of, rounds=3):
+    return train_generalist(
+        dataclasses.replace(clients, features=features),
+        of.settings.model,
+        of.settings.federation.model_copy(update={"rounds": rounds}),
+        0,
+        small.ENGINE,
+        small.checkpoints(),
+    )
+
+
+def test_a_client_that_cannot_be_validated_has_no_say_in_any_round(caplog):
+    of = small.world()
+    clients = small.opt_in_clients(of)
+    features = clients.features.copy()
+    features[clients.validation[1][0]] = np.nan
+    found, history = train_with(features, clients, of)
+    assert f"The clients [{clients.client_ids[1]}] have no say" in caplog.text
+    without = dataclasses.replace(
+        clients, validation=(*clients.validation[:1], clients.validation[1][:0], *clients.validation[2:])
+    )
+    alone, same = train_with(clients.features, without, of)
+    assert history["validation_loss"].tolist() == same["validation_loss"].tolist()
+    assert all(
+        found.parameters[name].tobytes() == alone.parameters[name].tobytes() for name in alone.parameters
+    )
+
+
+def test_a_mean_over_fewer_clients_than_in_other_rounds_is_not_a_number():
+    of, weights = federation(spoil=[0])
+    assert np.isnan(list(validate(of, weights).values())).all()
+    without = dataclasses.replace(of, validation=of.validation.only([1, 2, 3, 4]))
+    assert np.isfinite(list(validate(without, weights).values())).all()
+
+
+def test_a_federation_that_nobody_can_validate_is_refused_before_any_training():
+    of = small.world()
+    clients = small.opt_in_clients(of)
+    features = clients.features.copy()
+    features[np.concatenate(clients.validation)] = np.nan
+    with pytest.raises(UserError, match=r"no client .* validation examples .* finite loss"):
+        train_with(features, clients, of)

@@ -52,7 +52,8 @@ def train_generalist(
     """Train the generalist with federated averaging, and keep the best model that was validated.
 
     A model is validated as it is, after a round's aggregation, on one fixed cohort: the validation examples
-    of every client that takes part. The mean of the clients' losses decides (arXiv:2010.02056, section 4.2).
+    of every client that takes part, but for those that give the first model no finite loss. The mean of the
+    clients' losses decides (arXiv:2010.02056, section 4.2).
 
     Args:
         clients: All that the federation may see.
@@ -65,27 +66,27 @@ def train_generalist(
     Returns:
         The generalist, and its history with one row per round: ``round``, ``clients`` that were averaged,
         how many were ``absent``, whose training ``failed`` (client ids), ``train_loss``, ``validation_loss``
-        and ``validation_accuracy`` (NaN where the round was not validated), and ``best``, true for the
-        round whose model was kept.
+        and ``validation_accuracy`` (NaN where the round was not validated, or the loss not finite), and
+        ``best``, true for the round whose model was kept.
 
     Raises:
         UserError: If a model does not suit the data, a cohort is larger than the federation, or nobody has
-            validation examples.
+            validation examples that can be used.
     """
     architecture = Architecture(
         model, InputSpec(clients.features.shape[1:], clients.vocabulary), clients.classes
     )
     try_models(architecture, torch.as_tensor(clients.features[:1], device=engine.device))
     module = StackedModule(architecture.expert().to(engine.device))
-    federation = _federation(clients, module, settings, seed, engine)
+    first = initial_parameters(architecture.expert, seed, "federation/initial")
+    start = module.rows({name: value[None].to(engine.device) for name, value in first.items()})[0]
+    federation = _federation(clients, module, start, settings, seed, engine)
     lineage = {
         "opt_in": clients.fingerprint,
         "expert": model.expert,
         "settings": json.dumps(plain({"seed": seed, "model": model, "federation": settings})),
         "engine": json.dumps(engine.note(federation.chunk_size)),
     }
-    first = initial_parameters(architecture.expert, seed, "federation/initial")
-    start = module.rows({name: value[None].to(engine.device) for name, value in first.items()})[0]
     engine.announce("Each round", settings.clients_per_round, federation.chunk_size, module)
     code = describe_code(model.expert, settings.aggregation)
     key = {**lineage, **code, "processor": engine.processor, "size": str(module.size)}
@@ -146,36 +147,55 @@ def advance(federation: Federation, workers: Trainers, state: State) -> State:
 def validate(federation: Federation, weights: Tensor) -> dict[str, float]:
     """Measure a model on the validation cohort: the mean over its clients of their mean loss and accuracy.
 
-    A client whose data gives no finite loss has no say in it.
+    Both are NaN if a loss is not finite: the mean over fewer clients would not compare with other rounds'.
     """
     losses, accuracies = measure_one(federation.module, weights, federation.validation)
-    sound = losses.isfinite()
-    means = losses[sound].mean(), accuracies[sound].mean()
-    return {"validation_loss": float(means[0]), "validation_accuracy": float(means[1])}
+    means = torch.stack([losses.mean(), accuracies.mean()])
+    loss, accuracy = means.masked_fill(~means[0].isfinite(), math.nan).tolist()
+    return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
 def _federation(
     clients: OptInClients,
     module: StackedModule,
+    start: Tensor,
     settings: FederationSettings,
     seed: int,
     engine: Engine,
 ) -> Federation:
     features = torch.as_tensor(clients.features, device=engine.device)
     labels = torch.as_tensor(clients.labels, device=engine.device)
-
-    validation = [rows for rows in clients.validation if len(rows)]
-    if not validation:
-        raise UserError(
-            "no client has opted in with validation examples, so the best generalist cannot be chosen; "
-            "raise `partition.validation_size`, or let fewer examples opt out"
-        )
     return Federation(
         module=module,
         client_ids=clients.client_ids,
         training=CohortData((features,), labels, clients.train),
-        validation=CohortData((features,), labels, validation),
+        validation=_validation_cohort(
+            clients.client_ids, CohortData((features,), labels, clients.validation), module, start
+        ),
         settings=settings,
         engine=engine,
         seed=seed,
     )
+
+
+def _validation_cohort(
+    client_ids: tuple[int, ...], held_out: CohortData, module: StackedModule, start: Tensor
+) -> CohortData:
+    """Those who are looked at in every validation: the first model has a finite loss on their examples."""
+    some = [position for position, rows in enumerate(held_out.clients) if len(rows)]
+    cohort = held_out.only(some)
+    finite = measure_one(module, start, cohort)[0].isfinite().tolist() if some else []
+    if not any(finite):
+        raise UserError(
+            "no client has opted in with validation examples that the first model has a finite loss on, so "
+            "the best generalist cannot be chosen; raise `partition.validation_size`, let fewer examples opt "
+            "out, or look for numbers in the data that are not finite"
+        )
+    if not all(finite):
+        without = [client_ids[position] for position, sound in zip(some, finite, strict=True) if not sound]
+        logger.warning(
+            "The clients %s have no say in which generalist is kept: the first model has no finite loss on "
+            "their validation examples.",
+            without,
+        )
+    return cohort.only([place for place, sound in enumerate(finite) if sound])
