@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from fedexperts.models.weights import ClientWeights
+from fedexperts.models.weights import FAILED, ClientWeights
 from fedexperts.personalization.data import PersonalData
 from fedexperts.personalization.gates import COLUMNS, gate_table, majority_classes, measure_gate
 from fedexperts.personalization.predictions import consult
@@ -104,6 +105,12 @@ def test_means_are_over_the_examples_of_each_group_and_test_set():
     for key, weights in expected.items():
         assert found[key].n == len(weights)
         assert found[key].mean_weight == pytest.approx(np.mean(weights), rel=1e-5)
+
+
+def test_a_gate_whose_training_failed_is_left_out():
+    trained = gates([0, 0], [np.log(3), -np.log(4)])
+    table = measured(replace(trained, epochs=np.array([1, FAILED])))
+    assert set(table["client_id"]) == {3}
 
 
 def test_without_mixtures_the_table_is_empty_but_has_its_columns():

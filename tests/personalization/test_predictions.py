@@ -13,7 +13,7 @@ import torch
 from scipy.special import log_softmax
 
 from fedexperts.models.architecture import initial_parameters
-from fedexperts.models.weights import ClientWeights, GeneralistWeights
+from fedexperts.models.weights import FAILED, ClientWeights, GeneralistWeights
 from fedexperts.personalization.data import class_proportions, select_personal
 from fedexperts.personalization.predictions import consult, load_dials, load_kind, move_dials, predict
 from fedexperts.personalization.registry import KINDS, METHODS
@@ -178,6 +178,18 @@ def test_a_moved_dial_meets_the_method_where_it_was_set(at):
             np.testing.assert_allclose(
                 by_method[name, "local"][0], client.tests["local"].generalist, atol=1e-5
             )
+
+
+def test_a_mixture_whose_training_failed_is_the_generalist_wherever_its_gate_is_moved(at):
+    epochs = np.array([1, FAILED, *[1] * (len(at.data.client_ids) - 2)])
+    models = at.models | {"mixtures": replace(at.models["mixtures"], epochs=epochs)}
+    settings = at.settings.model_copy(update={"methods": ("mixture",)})
+    for client in consult(at.bench, at.data, models, settings.methods, BIAS):
+        alike = [
+            np.array_equal(one.log_probs, client.tests[one.test_set].generalist)
+            for one in move_dials(client, settings)
+        ]
+        assert all(alike) == (client.position == 1)
 
 
 def test_the_proportions_are_of_all_the_client_can_learn_from_and_of_nothing_else(at):

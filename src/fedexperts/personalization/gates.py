@@ -58,8 +58,11 @@ def measure_gate(
         One row per test set and group of classes that occurs in it: ``client_id``, ``opted_out``,
         ``test_set`` (``local`` or ``global``), ``class_group`` (``majority``, ``minority``), ``n`` examples,
         ``mean_weight``, the mean of h(x), and ``gain``: how much lower, in nats, the mean loss is than with
-        one weight for all inputs instead of the gate, the best on the client's validation examples.
+        one weight for all inputs instead of the gate, the best on the client's validation examples. No row
+        if the training of the mixture failed.
     """
+    if "mixtures" in client.validation.failed:
+        return []
     weight = lowest_loss(_without_gate, constant.values(settings), client.validation)
     majority = majority_classes(data.labels[data.train[client.position]], data.classes)
     rows = []

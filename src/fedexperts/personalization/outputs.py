@@ -41,6 +41,7 @@ class Outputs:
         parts: The parts of the client's mixture.
         interpolated: Given a weight in [0, 1], what the model says whose weights lie so far on the way from
             the generalist's to the specialist's, ``[examples, classes]``.
+        failed: The kinds of model whose training failed for this client; the generalist speaks for them.
     """
 
     labels: NDArray[np.int64]
@@ -49,6 +50,7 @@ class Outputs:
     prior: NDArray[np.float64]
     parts: Callable[[], MixtureParts]
     interpolated: Callable[[float], NDArray[np.floating]]
+    failed: frozenset[str] = frozenset()
 
 
 class Method(Protocol):

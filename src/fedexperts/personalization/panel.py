@@ -67,6 +67,7 @@ class Panel:
             prior=class_proportions(self._data, position),
             parts=cache(partial(self._parts_of, position, features)),
             interpolated=cache(partial(self._interpolated, position, features)),
+            failed=frozenset(name for name in self._kinds if self._has_failed(name, position)),
         )
         return (plain,) if self._bias is None else (plain, self._calibrated(plain, position, features, heard))
 
@@ -89,11 +90,14 @@ class Panel:
         return replace(plain, generalist=generalist, personal=personal, interpolated=interpolated)
 
     def _say(self, kind: str, position: int, features: Tensor, heard: Tensor) -> NDArray[np.floating]:
-        if self._data.client_ids[position] in self._models[kind].failed:
+        if self._has_failed(kind, position):
             return np.asarray(heard.cpu().numpy())
         inputs = self._kinds[kind].inputs(features, heard)
         predicted = compute(self._modules[kind], self._models[kind].parameters, position, inputs)
         return _log_probs(predicted)
+
+    def _has_failed(self, kind: str, position: int) -> bool:
+        return self._data.client_ids[position] in self._models[kind].failed
 
     def _parts_of(self, position: int, features: Tensor) -> MixtureParts:
         return self._parts(position, features)

@@ -16,6 +16,11 @@ values = offsets
 
 
 def predict(outputs: Outputs, value: float) -> NDArray[np.floating]:
-    """The client's mixture with its gate moved; with 0 it is the mixture as it was trained."""
+    """The client's mixture with its gate moved; with 0 it is the mixture as it was trained.
+
+    A mixture whose training failed is the generalist, wherever its gate is moved.
+    """
+    if "mixtures" in outputs.failed:
+        return outputs.generalist
     parts = outputs.parts()
     return mix_gated(parts.specialist, outputs.generalist, parts.gate + value)
