@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about what else the machine is doing than about the code.
+settings.register_profile("fedexperts", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fedexperts")
 
 ROOT = Path(__file__).parents[1]
 

@@ -57,7 +57,11 @@ arrays = dtypes.flatmap(
     st.dictionaries(names, arrays, min_size=1, max_size=4),
     st.dictionaries(names, st.text(st.characters(codec="utf-8"))),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_whatever_is_saved_is_loaded(held, text):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         dataset = box_dataset(Path(folder) / "box.safetensors", patch)

@@ -142,7 +142,7 @@ def changed(content, changes):
 @settings(
     max_examples=15 * MORE,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=MORE == 1,
 )
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(kind, changes, tmp_path_factory):

@@ -37,7 +37,11 @@ def test_other_readers_of_the_format_read_it(path):
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_a_file_in_which_any_bit_has_changed_is_refused(path, data):
     content = bytearray(path.read_bytes())
     place, bit = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(0, 7))
@@ -49,7 +53,11 @@ def test_a_file_in_which_any_bit_has_changed_is_refused(path, data):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_a_file_cut_short_anywhere_is_refused(path, kept):
     content = path.read_bytes()
     cut = path.with_name("cut")
