@@ -191,6 +191,52 @@ def test_a_manifest_repeats_its_run_whatever_has_been_changed_since(copied: Proj
 
 
 @pytest.mark.parametrize(
+    "options", [("--config", "CONFIG", "--params", "PARAMS"), ("--params", "PARAMS", "--config", "CONFIG")]
+)
+def test_settings_on_the_command_line_stand_over_those_of_a_file(
+    copied: Project, options: tuple[str, ...]
+) -> None:
+    copied.run(
+        "--pipelines", "client_partitioning", "--params", "partition.alpha=0.4,partition.clients=5,seed=5"
+    )
+    first = json.loads(copied.latest("08_reporting", "run_manifest.json").read_text())
+    file = copied.path / "again.yml"
+    file.write_text(json.dumps({"run": first["run"]}))
+    values = {
+        "CONFIG": str(file),
+        "PARAMS": "partition.alpha=0.6,partition.opt_out_clients=[1],federation.learning_rate=2e-5",
+    }
+    result = copied.kedro("run", *(values.get(option, option) for option in options))
+    assert result.returncode == 0, result.stderr
+    second = json.loads(copied.latest("08_reporting", "run_manifest.json").read_text())
+    expected = first["parameters"]
+    expected["partition"] |= {"alpha": 0.6, "opt_out_clients": [1]}
+    expected["federation"]["learning_rate"] = 2e-5
+    assert second["parameters"] == expected
+    assert second["run"]["pipelines"] == "client_partitioning"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("run: [", "it is no YAML"),
+        ("seed: 1", "it has to hold options of `kedro run`, below the key `run`"),
+        ("run: {tagz: data}", "there is no option 'tagz'. Did you mean 'tags'?"),
+        ("run: {params: 'seed=[1'}", "'[' is not closed"),
+        ("run: {params: {seed: '${x'}}", "${x"),
+    ],
+)
+def test_a_mistake_in_a_file_of_options_is_told(project: Project, content: str, words: str) -> None:
+    file = project.path / "options.yml"
+    file.write_text(content)
+    result = project.kedro("run", "--env", "test", "--config", str(file))
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: --")
+    assert words in result.stderr
+    assert not (project.path / "data").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (("--params", "federation.roundz=3"), ["--params", "federation.roundz", "'rounds'"]),

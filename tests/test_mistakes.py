@@ -99,12 +99,21 @@ def test_a_damaged_file_is_told_but_not_a_fault_in_a_dataset_of_ours(
             {"personalization": {"methods": ["local", "fedavg"]}, "seed": 2},
         ),
         ("partition.opt_out_clients=[]", {"partition": {"opt_out_clients": []}}),
+        ("x=[[1,2],[3,4]],seed=1", {"x": [[1, 2], [3, 4]], "seed": 1}),
+        (
+            "a={x: {y: 1, z: 2}, v: [3, {w: 4, u: 5}]},b=[]",
+            {"a": {"x": {"y": 1, "z": 2}, "v": [3, {"w": 4, "u": 5}]}, "b": []},
+        ),
+        (
+            """a="x,]",b=['y, ''[', z],c=it's,d="\\",\"""",
+            {"a": "x,]", "b": ["y, '[", "z"], "c": "it's", "d": '",'},
+        ),
         ("a={x: 1, y: 2},b=null", {"a": {"x": 1, "y": 2}, "b": None}),
         ("data.path=s3://bucket/a=b", {"data": {"path": "s3://bucket/a=b"}}),
     ],
 )
 def test_settings_on_the_command_line(text: str, expected: object) -> None:
-    assert parse_overrides(None, None, text) == expected  # type: ignore[arg-type]
+    assert parse_overrides(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -114,13 +123,16 @@ def test_settings_on_the_command_line(text: str, expected: object) -> None:
         ("=3", "'=3' is no setting"),
         ("seed=1,seed=2", "seed is given twice"),
         ("seed=[1", "seed: '[1' cannot be read"),
+        ("seed=[1,a=2", "'[' is not closed"),
+        ("a=1,seed={x: [1},b=2", "seed: '{x: [1}' cannot be read as a value: '}' closes nothing"),
+        ("a=2,seed=1],b=3", "seed: '1]' cannot be read as a value: ']' closes nothing"),
         ("a=1,seed=${x", "seed: '${x' cannot be read"),
         ("seed=" + "9" * 5000, "cannot be read"),
     ],
 )
 def test_mistakes_on_the_command_line(text: str, words: str) -> None:
     with pytest.raises(click.ClickException) as caught:
-        parse_overrides(None, None, text)  # type: ignore[arg-type]
+        parse_overrides(text)
     assert words in caught.value.message
     assert caught.value.exit_code == 1
 
@@ -128,7 +140,7 @@ def test_mistakes_on_the_command_line(text: str, words: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_on_the_command_line_is_read_or_refused(text: str) -> None:
     with suppress(click.ClickException):
-        assert isinstance(parse_overrides(None, None, text), dict)  # type: ignore[arg-type]
+        assert isinstance(parse_overrides(text), dict)
 
 
 # Through the real command line.

@@ -17,7 +17,7 @@ from kedro.utils import load_obj
 from fedexperts import interruption
 from fedexperts.commands.experiment import experiment
 from fedexperts.commands.mistakes import tell
-from fedexperts.commands.overrides import parse_overrides
+from fedexperts.commands.overrides import read_config, read_params
 from fedexperts.errors import UserError
 from fedexperts.parameters.files import KINDS, find_files, read_files
 
@@ -74,11 +74,13 @@ def _check_runner(name: str | None) -> None:
 
 
 def _options() -> list[click.Parameter]:
-    """Those of ``kedro run``, with lists allowed in ``--params``, and ``--verbose`` besides."""
+    """Those of ``kedro run``, with ``--config`` and ``--params`` read as here, and ``--verbose`` besides."""
     options = [copy.copy(option) for option in kedro_run.params]
     for option in options:
         if option.name == "params":
-            option.callback = parse_overrides
+            option.callback = read_params
+        if option.name == "config":
+            option.callback, option.is_eager = read_config, True
     verbose = click.Option(
         ["--verbose", "-v"], is_flag=True, help="Show the traceback of whatever goes wrong."
     )

@@ -12,9 +12,7 @@ from fedexperts.commands.overrides import parse_overrides
 from fedexperts.errors import UserError
 from fedexperts.experiments.invocation import kedro_run, shell_line
 
-WORDS = st.text(
-    st.characters(exclude_characters=",[]{}", exclude_categories=["C", "Z"]), min_size=0, max_size=8
-)
+WORDS = st.text(st.characters(exclude_characters="$", exclude_categories=["C", "Z"]), min_size=0, max_size=8)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -24,12 +22,13 @@ SCALARS = st.one_of(
     st.sampled_from(
         ["1", "1e-5", "true", "null", "", "a b", "a=b", "it's", '"', "all", "~", "0x1", "2020-01-01"]
     ),
+    st.sampled_from(["a,b", "[a", "{a: b}", ' "a,', "\\]"]),
 )
 
+VALUES = st.one_of(SCALARS, st.lists(SCALARS), st.lists(st.lists(SCALARS, max_size=3), max_size=3))
 
-@given(
-    st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.one_of(SCALARS, st.lists(SCALARS)), min_size=1)
-)
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), VALUES, min_size=1))
 def test_the_command_line_is_read_back_as_what_was_written(settings):
     arguments = kedro_run(
         "test", ["one", "two"], {f"group.{name}": value for name, value in settings.items()}
@@ -37,7 +36,7 @@ def test_the_command_line_is_read_back_as_what_was_written(settings):
     again = shlex.split(shell_line(arguments))
     assert again == arguments
     assert arguments[:6] == ["kedro", "run", "--env", "test", "--pipelines", "one,two"]
-    assert parse_overrides(None, None, again[7]) == {"group": settings}
+    assert parse_overrides(again[7]) == {"group": settings}
 
 
 def test_versions_are_named():
@@ -46,7 +45,6 @@ def test_versions_are_named():
     assert "--params" not in arguments
 
 
-@pytest.mark.parametrize("text", ["a,b", "[a", "{a: b}"])
-def test_a_text_that_the_command_line_would_tear_apart_is_refused(text):
+def test_a_text_that_refers_to_another_setting_is_refused():
     with pytest.raises(UserError, match=r"data\.path"):
-        kedro_run("test", ["one"], {"data.path": text})
+        kedro_run("test", ["one"], {"data.path": "${a}"})

@@ -1,26 +1,72 @@
-"""The settings that are given on the command line, with ``--params``."""
+"""The settings that are given on the command line, with ``--params``, and the options in a ``--config``."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-# A comma parts two settings, unless a bracket or brace is closed behind it that was opened before it.
-COMMA = re.compile(r",(?![^\[{]*[\]}])")
+from fedexperts.errors import UserError
+from fedexperts.parameters.files import read_files
+from fedexperts.registry import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omegaconf import DictConfig, ListConfig
+
+# A text in quotes, where a value or an entry of a list may begin, or else one character.
+PIECE = re.compile(r"""(?<![^=:,\[{\s])(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|.""", re.DOTALL)
+CLOSES = {"[": "]", "{": "}"}
 
 
-def parse_overrides(_context: click.Context, _parameter: click.Parameter, value: object) -> dict[str, Any]:
+def read_config(context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Let a file given to ``--config`` stand in for what is not on the command line.
+
+    To be called before the other options are read.
+
+    Raises:
+        click.ClickException: If the file cannot be read, or does not hold options of the command.
+    """
+    if value:
+        try:
+            ((name, content),) = read_files(Path.cwd(), [Path(value)])
+            _check_options(name, content, context.command)
+            read_as_settings_are = _plain(OmegaConf.load(value))  # 1e-5 is a number then
+        except (UserError, OmegaConfBaseException) as error:
+            raise click.ClickException(f"--config: {error}") from error
+        context.default_map = {**(context.default_map or {}), **read_as_settings_are["run"]}
+    return value
+
+
+def _check_options(name: str, content: Mapping[Any, Any], command: click.Command) -> None:
+    options = content.get("run")
+    if not isinstance(options, dict):
+        raise UserError(f"{name}: it has to hold options of `kedro run`, below the key `run`")
+    known = {str(option.name): option for option in command.params if option.name != "config"}
+    for problem in (unknown("option", str(option), known) for option in options):
+        if problem:
+            raise UserError(f"{name}: {problem}")
+
+
+def read_params(context: click.Context, parameter: click.Parameter, value: object) -> dict[str, Any]:
+    """Put the settings on the command line over those that :func:`read_config` has found in a file."""
+    beneath = (context.default_map or {}).get(str(parameter.name))
+    return _plain(OmegaConf.merge(parse_overrides(beneath), parse_overrides(value)))
+
+
+def parse_overrides(value: object) -> dict[str, Any]:
     """Take ``key=value,group.key=[value,value]`` apart.
 
     Kedro's own parser would part a list at its commas.
 
     Args:
-        value: The text; from a file given to ``--config`` it comes as the dict that is wanted.
+        value: The text; from a file given to ``--config`` it may come as the dict that is wanted.
 
     Raises:
         click.ClickException: If a part is no ``key=value``, stands there twice, or has a value that is no
@@ -29,7 +75,7 @@ def parse_overrides(_context: click.Context, _parameter: click.Parameter, value:
     if isinstance(value, dict):
         return value
     settings: dict[str, str] = {}
-    for part in COMMA.split(str(value or "")):
+    for part in _split(str(value or "")):
         key, equals, text = (piece.strip() for piece in part.partition("="))
         if not part.strip():
             continue
@@ -40,12 +86,33 @@ def parse_overrides(_context: click.Context, _parameter: click.Parameter, value:
         try:
             OmegaConf.from_dotlist([f"{key}={text}"])
         except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-            problem = " ".join(str(error).split())
-            raise click.ClickException(
-                f"--params: {key}: {text!r} cannot be read as a value: {problem}"
-            ) from error
+            _refuse(part, " ".join(str(error).split()))
         settings[key] = text
-    merged = OmegaConf.to_container(
-        OmegaConf.from_dotlist([f"{key}={text}" for key, text in settings.items()])
-    )
-    return dict(merged) if isinstance(merged, dict) else {}  # type: ignore[arg-type]
+    return _plain(OmegaConf.from_dotlist([f"{key}={text}" for key, text in settings.items()]))
+
+
+def _plain(settings: DictConfig | ListConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(settings)
+    return dict(plain) if isinstance(plain, dict) else {}  # type: ignore[arg-type]
+
+
+def _split(text: str) -> list[str]:
+    """Part a text at its commas, but for those in brackets, braces or quotes."""
+    parts, opened = [""], list[str]()
+    for piece in PIECE.findall(text):
+        if piece == "," and not opened:
+            parts.append("")
+            continue
+        parts[-1] += piece
+        if piece in CLOSES:
+            opened.append(piece)
+        elif piece in CLOSES.values() and (not opened or CLOSES[opened.pop()] != piece):
+            _refuse(parts[-1], f"{piece!r} closes nothing; a text with brackets has to stand in quotes")
+    if opened:
+        _refuse(parts[-1], f"{opened[-1]!r} is not closed; a text with brackets has to stand in quotes")
+    return parts
+
+
+def _refuse(part: str, problem: str) -> NoReturn:
+    key, _, text = (piece.strip() for piece in part.partition("="))
+    raise click.ClickException(f"--params: {key}: {text!r} cannot be read as a value: {problem}")

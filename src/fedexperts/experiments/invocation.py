@@ -45,15 +45,15 @@ def kedro_run(
 
 
 def _written(name: str, value: object) -> str:
-    """Write a value as YAML, a list in brackets; other commas would part one setting from the next."""
+    """Write a value as YAML: a list in brackets, and a text in quotes unless it is a plain name."""
     if isinstance(value, list):
         return f"[{','.join(_written(name, entry) for entry in value)}]"
     plain = isinstance(value, str) and PLAIN.fullmatch(value) and yaml.safe_load(value) == value
     text = str(value) if plain else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and set(value) & set(",[]{}"):
+    if isinstance(value, str) and "${" in value:
         raise UserError(
-            f"{name}: {value!r} has a comma or bracket, which `--params` cannot take; put it into the "
-            "parameters.yml of an environment"
+            f"{name}: {value!r} would be taken for a reference to another setting by `--params`; put it into "
+            "the parameters.yml of an environment"
         )
     return text
 
