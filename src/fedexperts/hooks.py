@@ -50,7 +50,14 @@ class ParameterHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Refuse a runner whose threads would share torch's random state."""
+        """Refuse to skip nodes by their files alone, and a runner whose threads would share random state."""
+        if run_params["only_missing_outputs"]:
+            raise UserError(
+                "--only-missing-outputs looks at whether files are there, and not at the settings, data and "
+                "code that they were made with; leave it out. A run that was interrupted goes on by itself, "
+                "`kedro run --pipelines` runs only the stages that you name, and "
+                "`kedro experiment run` only what has not been computed with these settings"
+            )
         if "ThreadRunner" in str(run_params["runner"]):
             raise UserError(
                 "ThreadRunner would give other results in every run, since its threads share torch's random "

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io.core import DatasetError, Version
+from kedro.io.core import DatasetError, Version, VersionNotFoundError
 
 from fedexperts.datasets.versioned import is_versioned
+from fedexperts.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
 
 FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
+MOST_SHOWN = 5
 
 
 class VersionHooks:
@@ -32,6 +36,7 @@ class VersionHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
         """Fix the versions that the run reads, and the one for all that it stores."""
+        check_chosen(run_params.get("load_versions") or {}, pipeline, catalog)
         for name in pipeline.inputs():
             _pin(catalog.get(name))
         outputs = [catalog.get(name) for name in (*pipeline.all_outputs(), "run_manifest")]
@@ -43,6 +48,47 @@ class VersionHooks:
             own = claim(Path(versioned[-1]._filepath), own)  # noqa: SLF001
         for dataset in versioned:
             dataset._version = Version(own, own)  # noqa: SLF001 - there is no public way
+
+
+def check_chosen(chosen: Mapping[str, str], pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Refuse versions that the run would not or could not load.
+
+    Args:
+        chosen: The version of each data set that ``--load-versions`` names.
+        pipeline: What is going to be run.
+        catalog: Where the data sets are.
+
+    Raises:
+        UserError: If there are such; the message lists all of them.
+    """
+    found = {name: _not_loaded(name, version, pipeline, catalog) for name, version in chosen.items()}
+    lines = [
+        f"  --load-versions: {name}:{chosen[name]}: {problem}" for name, problem in found.items() if problem
+    ]
+    if lines:
+        plural = "s" if len(lines) > 1 else ""
+        raise UserError(
+            "\n".join([f"{len(lines)} version{plural} cannot be loaded; nothing was run", *lines])
+        )
+
+
+def _not_loaded(name: str, version: str, pipeline: Pipeline, catalog: DataCatalog) -> str | None:
+    if name in pipeline.all_outputs():
+        return (
+            "this run makes it itself and reads what it has made; leave the version out, or choose with "
+            "--pipelines only those that come after it"
+        )
+    dataset = catalog.get(name)
+    if not is_versioned(dataset):
+        return "the catalog keeps no versions of it; leave the version out"
+    try:
+        known = dataset.list_versions(full_path=False)
+    except VersionNotFoundError:
+        known = []
+    if version in known:
+        return None
+    more = f" and {len(known) - MOST_SHOWN} older" if len(known) > MOST_SHOWN else ""
+    return f"there is no such version; there is {', '.join(known[:MOST_SHOWN]) or 'none at all'}{more}"
 
 
 def _pin(dataset: object) -> None:

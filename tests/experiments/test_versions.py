@@ -9,7 +9,8 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 
-from fedexperts.versions import VersionHooks, claim
+from fedexperts.errors import UserError
+from fedexperts.versions import VersionHooks, check_chosen, claim
 
 NOW = "2026-01-02T03.04.05.678Z"
 
@@ -59,3 +60,39 @@ def test_a_run_that_stores_nothing_claims_nothing(tmp_path):
     catalog["in_memory"] = 0
     VersionHooks().before_pipeline_run({"run_id": NOW}, pipeline, catalog)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A catalog with seven versions of a table, and what can be asked of it."""
+    for day in range(1, 8):
+        run(tmp_path, f"2026-01-0{day}").save("table", pd.DataFrame({"run": [day]}))
+    config = {
+        name: {"type": "pandas.ParquetDataset", "filepath": str(tmp_path / name), "versioned": versioned}
+        for name, versioned in (("table", True), ("result", True), ("single", False))
+    }
+    reads = Pipeline([node(lambda *_: 0, ["table", "single"], "result", name="read")])
+
+    def check(**chosen):
+        check_chosen(chosen, reads, DataCatalog.from_config(config, load_versions=chosen))
+
+    return check
+
+
+def test_a_version_that_is_there_may_be_chosen(stored):
+    stored()
+    stored(table="2026-01-01")
+    stored(table="2026-01-07")
+
+
+def test_versions_that_would_not_be_loaded_are_all_told_with_those_there_are(stored):
+    with pytest.raises(UserError) as caught:
+        stored(table="2026-01-09", result="2026-01-01", single="2026-01-01")
+    first, *lines = str(caught.value).splitlines()
+    assert first == "3 versions cannot be loaded; nothing was run"
+    newest = ", ".join(f"2026-01-0{day}" for day in (7, 6, 5, 4, 3))
+    assert lines[0] == (
+        f"  --load-versions: table:2026-01-09: there is no such version; there is {newest} and 2 older"
+    )
+    assert lines[1].startswith("  --load-versions: result:2026-01-01: this run makes it itself")
+    assert lines[2].startswith("  --load-versions: single:2026-01-01: the catalog keeps no versions of it")
