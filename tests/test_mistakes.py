@@ -254,7 +254,7 @@ def test_a_file_of_settings_that_cannot_be_read(
         (("--runner", "Nope"), "there is no runner 'Nope'"),
         (("--nodes", "nope"), "kedro registry describe"),
         (("--tags", "nope"), "contains no nodes"),
-        (("--load-versions", "nope:1"), "kedro catalog list"),
+        (("--load-versions", "nope:1"), "kedro catalog describe-datasets"),
         (("--load-versions", "clients:1"), "--load-versions: clients:1: this run makes it itself"),
         (("--pipelines", "evaluation", "--load-versions", "generalist:1"), "there is none at all"),
         (("--only-missing-outputs",), "A run that was interrupted goes on by itself"),

@@ -33,7 +33,7 @@ REFUSALS = {
     "Pipeline input(s)": "`kedro registry describe` shows what the pipeline needs.",
     "Duplicate keys found": "Keep one of them.",
     "Given configuration path": "Folders of configuration are those in conf/.",
-    "'load_versions' keys": "`kedro catalog list` names the data sets.",
+    "'load_versions' keys": "`kedro catalog describe-datasets` names the data sets.",
 }
 
 REMEDIES = {
