@@ -25,35 +25,41 @@ KEYS = {
     "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
     "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
     "validation": ["experiment", *AXES, RATE, "seed"],
+    "points": ["experiment", *AXES, RATE, "seed"],
 }
 VALUES = {
     "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
     "frontier": ["global_accuracy"],
     "gates": ["mean_weight", "gain"],
     "validation": ["round", "validation_loss"],
+    "points": ["date", "git_commit", "processor", "torch"],
 }
 RUNS = {
     "clients": ["experiment", "environment", *AXES, "seed"],
     "frontier": ["dataset", "setting", "p", "seed"],
     "gates": ["dataset", "setting", "p", "seed"],
     "validation": KEYS["validation"],
+    "points": KEYS["points"],
 }
 FILES = {
     "clients": "clients.csv.gz",
     "frontier": "frontier.csv",
     "gates": "gates.csv",
     "validation": "validation.csv",
+    "points": "points.csv",
 }
 REPORT = {
     "clients": "results.csv",
     "frontier": "frontier.csv",
     "gates": "gates.csv",
     "validation": "validation.csv",
+    "points": "points.csv",
 }
 """The files of an experiment's report that results are read from."""
-TUNING_REPORT = {"validation": "validation.csv"}
+TUNING_REPORT = {name: REPORT[name] for name in ("validation", "points")}
 """The same of an experiment that chooses a learning rate by validation alone, called ``tuning_...``."""
 DIGITS = 5
+COMMIT = 12
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,14 @@ class Results:
         frontier: Global accuracy in percent at losses of local accuracy in points.
         gates: What the trained gates do.
         validation: The lowest validation loss of each generalist, and the round of it.
+        points: When, with which code and on what each point was computed.
     """
 
     clients: pd.DataFrame
     frontier: pd.DataFrame
     gates: pd.DataFrame
     validation: pd.DataFrame
+    points: pd.DataFrame
 
     @cached_property
     def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -143,6 +151,8 @@ def means_by_seed(clients: pd.DataFrame) -> pd.DataFrame:
 
 def _in_form(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Name columns and units of a report's table as the files of results do."""
+    if name == "points":
+        return table.assign(date=table["date"].str[:10], git_commit=table["git_commit"].str[:COMMIT])
     if "experiment" in KEYS[name]:
         return table
     shares = table.columns.intersection(["local_drop", "global_accuracy"])

@@ -65,6 +65,7 @@ def filled(document: str, results: Results) -> str:
 def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     """All tables, by the names of their marks."""
     yield "finished", finished_table(results.clients)
+    yield "computed", computed_table(results.points)
     yield "glance", glance_table(results)
     for experiment, summary, differences in results.summaries:
         papers = summary[summary["method"].isin(PAPERS_METHODS)]
@@ -110,6 +111,17 @@ def finished_table(clients: pd.DataFrame) -> TextTable:
         total = Counter(choice.axes[SEED] for choice in planned[name])
         rows.append((f"`{name}`", *(f"{done.get(seed, 0)} of {total[seed]}" for seed in seeds)))
     return TextTable("Finished", ("experiment", *(setting_of(SEED, seed) for seed in seeds)), tuple(rows), 1)
+
+
+def computed_table(points: pd.DataFrame) -> TextTable:
+    """Write when and on what how many points were computed."""
+    rows = []
+    for (processor, torch), own in points.groupby(["processor", "torch"], sort=False):
+        days = " to ".join(sorted({own["date"].min(), own["date"].max()}))
+        rows.append((str(len(own)), days, processor, torch))
+    return TextTable(
+        "Computed", ("points", "date", "processor", "torch"), tuple(sorted(rows, key=lambda row: row[1])), 1
+    )
 
 
 def _without_environment(table: TextTable) -> TextTable:

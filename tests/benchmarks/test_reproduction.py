@@ -38,6 +38,18 @@ def test_means_by_seed_follow_from_the_clients(results):
     assert stored["accuracy"].between(0, 100).all()
 
 
+def test_every_point_says_when_and_with_what_it_was_computed(results):
+    tuning = results.validation["experiment"].str.startswith("tuning_")
+    known = pd.concat([results.clients, results.validation[tuning]])[[*KEYS["points"]]].drop_duplicates()
+    noted = results.points[KEYS["points"]]
+    pd.testing.assert_frame_equal(
+        known.sort_values(KEYS["points"], ignore_index=True),
+        noted.sort_values(KEYS["points"], ignore_index=True),
+        check_dtype=False,
+    )
+    assert results.points.notna()[VALUES["points"]].all(axis=None)
+
+
 def test_every_figure_of_the_documentation_is_drawn_from_the_files(results):
     document = DOCUMENT.read_text(encoding="utf-8")
     for name, chart in results_page.figures(results).items():
@@ -48,11 +60,20 @@ def test_every_figure_of_the_documentation_is_drawn_from_the_files(results):
     assert not [file for file in linked if not (DOCUMENT.parent / file).exists()]
 
 
+ORIGIN = {
+    "date": "2026-11-23 10:00:00 UTC",
+    "git_commit": 40 * "f",
+    "processor": "p",
+    "torch": "2",
+    "versions": "1",
+}
+
+
 def report(folder, name, accuracy, seeds=(0,), **axes):
     """A report as `kedro experiment report` writes it, of one client."""
     where = {"environment": "digits", **axes}
     (folder / name).mkdir(parents=True)
-    tables = {"results": [], "frontier": [], "gates": [], "validation": []}
+    tables = {"results": [], "frontier": [], "gates": [], "validation": [], "points": []}
     for seed in seeds:
         about = {**where, "seed": seed}
         for test in ("local", "global"):
@@ -71,6 +92,7 @@ def report(folder, name, accuracy, seeds=(0,), **axes):
         weight = {"test_set": "local", "class_group": "all", "mean_weight": 0.5, "gain": 0.0}
         tables["gates"].append({**about, **weight})
         tables["validation"].append({**about, "round": 50, "validation_loss": 1.5})
+        tables["points"].append({**about, **ORIGIN})
     for table, rows in tables.items():
         pd.DataFrame(rows).to_csv(folder / name / f"{table}.csv", index=False)
     return files.read_report(folder / name)
@@ -86,6 +108,10 @@ def test_a_seed_that_was_run_anew_leaves_nothing_of_what_it_was(tmp_path):
     }
     assert both.frontier.set_index("seed")["method"].to_dict() == {0: "constant", 1: "local"}
     assert len(both.gates) == 2
+    assert both.points[["seed", "date", "git_commit"]].to_numpy().tolist() == [
+        [0, "2026-11-23", 12 * "f"],
+        [1, "2026-11-23", 12 * "f"],
+    ]
 
 
 def test_reports_of_several_machines_are_put_together(tmp_path):
@@ -194,6 +220,7 @@ def tuning_report(folder, rows):
     (folder / "tuning_x").mkdir(parents=True)
     table = pd.DataFrame(rows, columns=columns).assign(environment="digits", validation_accuracy=0.5)
     table.to_csv(folder / "tuning_x" / "validation.csv", index=False)
+    table[[P, RATE, "seed"]].assign(**ORIGIN).to_csv(folder / "tuning_x" / "points.csv", index=False)
     return files.read_report(folder / "tuning_x")
 
 

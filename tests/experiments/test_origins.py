@@ -27,12 +27,13 @@ class Runs:
     def __init__(self, folder):
         self.folder = folder
 
-    def __call__(self, version, code="c", data="d", device="cpu", **modules):
+    def __call__(self, version, code="c", data="d", device="cpu", processor="p", **modules):
         environment = {
             "date": "today",
             "git_commit": "f",
             "git_state": "clean",
             "device": device,
+            "processor": processor,
             "torch": "2",
         }
         code = {"code": {"fedexperts": code, **modules}} if code else {}
@@ -72,8 +73,9 @@ def test_runs_that_differ_are_told_and_what_is_unknown_does_not_count(run):
     old = run.write("0", {"environment": {"device": "cpu", "torch": "2"}})
     alike = {points[0].key: [run("1", mine="m")], points[1].key: [run("2")], points[2].key: [old]}
     assert differences(trace(points, alike)) == []
-    other = alike | {points[1].key: [run("3", code="e", device="cuda", mine="n")]}
-    assert differences(trace(points, other)) == ["device", "code.fedexperts", "code.mine"]
+    other = alike | {points[1].key: [run("3", code="e", device="cuda", processor="q", mine="n")]}
+    told = ["device", "processor", "code.fedexperts", "code.mine"]
+    assert differences(trace(points, other)) == told
 
 
 def test_seeds_on_different_data_are_refused_by_name(run):

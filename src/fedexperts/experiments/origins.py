@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from fedexperts.experiments.plan import Point
 
-ALWAYS = ("git_commit", "git_state", "device", "torch", "data", "code.fedexperts")
+ALWAYS = ("git_commit", "git_state", "device", "processor", "torch", "data", "code.fedexperts")
 """What every row has; modules of the user's own come behind."""
+MACHINE = ("device", "processor", "torch")
 BETWEEN = "; "
 NOTHING = ("", "none")
 """The data of a run that saw none, and the device of one that trained nothing."""
@@ -56,8 +57,8 @@ def trace(points: Sequence[Point], manifests: Mapping[str, Sequence[Path]]) -> p
 
 
 def differences(table: pd.DataFrame) -> list[str]:
-    """Name the columns for code, device and torch in which runs differ; what is unknown does not count."""
-    told = [name for name in table.columns if name in {"device", "torch"} or name.startswith("code.")]
+    """Name the columns for code, machine and torch in which runs differ; what is unknown does not count."""
+    told = [name for name in table.columns if name in MACHINE or name.startswith("code.")]
     return [name for name in told if len(_values(table[name])) > 1]
 
 

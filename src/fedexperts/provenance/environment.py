@@ -43,6 +43,7 @@ def describe_environment(device: str) -> dict[str, str]:
         "git_state": UNKNOWN if not commit or changes is None else ("dirty" if changes else "clean"),
         "device": device,
         "platform": platform.platform(),
+        "processor": code.processor_model(),
         "processors": str(os.cpu_count() or UNKNOWN),
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
