@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -93,6 +95,30 @@ def test_a_run_clears_away_what_it_opened_last_and_nothing_else(checkpoints):
     assert {path.name.rsplit("-", 1)[0] for path in checkpoints.folder.iterdir()} == {"taken over", "another"}
     second.release()
     assert not checkpoints.folder.exists()
+
+
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_another_run_that_clears_the_same_work_away_stops_nobody(checkpoints, monkeypatch, write):
+    opened = checkpoints.open("generalist", KEY)
+    opened.save_step(1, *state(1))
+    left, flush = iter(range(1, 9)), os.fsync
+
+    def cleared_away_meanwhile(file):
+        flush(file)
+        if next(left) == write:
+            shutil.rmtree(opened.folder)
+
+    monkeypatch.setattr(os, "fsync", cleared_away_meanwhile)
+    opened.save_step(2, *state(2))
+    opened.save_step(3, *state(3))
+    assert opened.load_last_step()[1] == {"round": "3"}
+
+
+def test_work_that_is_cleared_away_while_it_is_read_is_begun_anew(checkpoints, monkeypatch):
+    opened = checkpoints.open("generalist", KEY)
+    opened.save_step(1, *state(1))
+    monkeypatch.setattr(os, "fsync", lambda _: shutil.rmtree(opened.folder, ignore_errors=True))
+    assert opened.load_last_step() is None
 
 
 def test_nothing_is_made_before_something_is_stored(checkpoints):

@@ -115,17 +115,16 @@ class Checkpoint:
 
     def save(self, name: str, arrays: Mapping[str, NDArray[Any]], text: Mapping[str, str]) -> None:
         """Store a state under a name; it is there whole or not at all."""
-        for file, content in ((KEY, json.dumps(self.key, indent=1)), (OWNER, self.owner)):
-            with written_whole(self.folder / file) as partial:
-                partial.write_text(content, encoding="utf-8")
-        write_arrays(self._file(name), arrays, text)
+        self._note(KEY, json.dumps(self.key, indent=1))
+        self._note(OWNER, self.owner)
+        with _cleared_away_by_others():
+            write_arrays(self._file(name), arrays, text)
 
     def load(self, name: str) -> State | None:
         """Read a state; None if it was never stored, or is damaged, which the log then says."""
         if not self._file(name).is_file():
             return None
-        with written_whole(self.folder / OWNER) as partial:
-            partial.write_text(self.owner, encoding="utf-8")
+        self._note(OWNER, self.owner)
         try:
             return read_arrays(self._file(name))
         except UserError as error:
@@ -148,8 +147,17 @@ class Checkpoint:
         """Forget all states."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _note(self, name: str, content: str) -> None:
+        with _cleared_away_by_others(), written_whole(self.folder / name) as partial:
+            partial.write_text(content, encoding="utf-8")
+
     def _steps(self) -> Iterator[str]:
         return (path.stem for path in sorted(self.folder.glob("step-*.safetensors"), reverse=True))
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.safetensors"
+
+
+def _cleared_away_by_others() -> contextlib.suppress:
+    """Let it be no matter that a run which did the same work, and has ended, removes the folder meanwhile."""
+    return contextlib.suppress(FileNotFoundError)
