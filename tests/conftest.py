@@ -17,6 +17,8 @@ settings.register_profile("fedexperts", deadline=None, suppress_health_check=[He
 settings.load_profile("fedexperts")
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 1200
+"""Seconds until a process counts as hanging: many times what it takes on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=PATIENCE,
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

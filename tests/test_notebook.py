@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import PATIENCE, ROOT
 from nbclient import NotebookClient
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ def test_the_notebook_opens_a_finished_run(
     notebook = nbformat.read(folder / NAME, as_version=4)
 
     client = NotebookClient(
-        notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        kernel_name="python3",
+        timeout=PATIENCE,
+        startup_timeout=PATIENCE,
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
 

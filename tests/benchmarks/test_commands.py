@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 FIELDS = {"workload", "variant", "ratio_vs_plain", "share_of_peak", "peak_memory_mb"}
@@ -23,7 +24,7 @@ def run(*arguments, expected=0, **environment):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert done.returncode == expected, done.stdout + done.stderr
     return done.stdout

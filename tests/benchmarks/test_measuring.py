@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import PATIENCE
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -118,17 +119,17 @@ from benchmarks.peers import processes
 processes.adopt_orphans()
 burn = "import time\\nwhile time.process_time() < 1.0: pass"
 start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {{burn!r}}])"
-spent, _ = processes.run([sys.executable, "-c", start], {{}}, 60.0)
+spent, _ = processes.run([sys.executable, "-c", start], {{}}, {PATIENCE})
 assert spent.cpu > 1.0, spent
 assert spent.wall > 0, spent
 try:
-    processes.run([sys.executable, "-c", "raise SystemExit('it broke')"], {{}}, 60.0)
+    processes.run([sys.executable, "-c", "raise SystemExit('it broke')"], {{}}, {PATIENCE})
 except processes.ProgramError as error:
     assert "it broke" in str(error)
 else:
     raise AssertionError
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_the_document_shows_what_the_files_of_results_say():

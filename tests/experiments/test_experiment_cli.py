@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import ROOT, Project, make_project
+from conftest import PATIENCE, ROOT, Project, make_project
 
 from fedexperts.commands import actions
 from fedexperts.commands.experiment import experiment as group
@@ -174,13 +174,13 @@ def test_an_interrupted_experiment_goes_on_where_it_was_stopped(undisturbed: Pro
         text=True,
     )
     logs = project.path / "data/09_experiments/small/logs"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     # The data and what is shared are made; the first point has just been started.
     while len(list(logs.glob("*"))) < 3 and running.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    told, _ = running.communicate(timeout=60)
+    told, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130, told
     assert "The same command goes on" in told
     assert trained(project) == {"client_partitioning": 1, "federated_training": 1}

@@ -57,7 +57,8 @@ def undisturbed(tmp_path_factory):
     project = conftest.make_project(tmp_path_factory.mktemp("undisturbed") / "project")
     began = time.monotonic()
     run = start(project)
-    assert run.wait() == 0, run.stdout.read()
+    output, _ = run.communicate(timeout=conftest.PATIENCE)
+    assert run.returncode == 0, output
     return SimpleNamespace(results=results(project), seconds=time.monotonic() - began)
 
 
@@ -72,7 +73,7 @@ def test_killed_runs_give_the_same_bits(undisturbed, project):
             if run.poll() is None:
                 run.send_signal(signal.SIGKILL)
                 kills += 1
-        output, _ = run.communicate()
+        output, _ = run.communicate(timeout=conftest.PATIENCE)
         if run.returncode == 0:
             finished += 1
             assert results(project) == undisturbed.results
@@ -89,12 +90,12 @@ def test_killed_runs_give_the_same_bits(undisturbed, project):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_goes_on(undisturbed, project, number):
     run = start(project)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + conftest.PATIENCE
     while not list(project.path.glob("data/09_unfinished/test/generalist-*/step-*")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     run.send_signal(number)
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=conftest.PATIENCE)
     assert run.returncode == 128 + number, output
     assert output.rstrip().endswith("Stopped. The same command goes on from here.")
     assert "Traceback" not in output
@@ -106,12 +107,12 @@ def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_goes_on(undisturbed, 
 
 def test_a_finished_stage_is_not_trained_again(undisturbed, project):
     run = start(project)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + conftest.PATIENCE
     while not list(project.path.glob("data/09_unfinished/test/*/chunk-*")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     run.kill()
-    run.communicate()
+    run.communicate(timeout=conftest.PATIENCE)
     again = project.kedro(*RUN)
     assert "after round 30 of 30" in " ".join((again.stdout + again.stderr).split())
     assert results(project) == undisturbed.results
@@ -144,7 +145,7 @@ def test_two_runs_at_once_in_one_folder_are_both_right(undisturbed, project):
         )
         for run in (RUN, RUN, other)
     ]
-    assert [run.wait() for run in runs] == [0, 0, 0]
+    assert [run.wait(conftest.PATIENCE) for run in runs] == [0, 0, 0]
     manifests = [
         json.loads(file.read_text())
         for file in (project.path / "data/08_reporting/test/run_manifest.json").glob("*/run_manifest.json")

@@ -10,6 +10,7 @@ import time
 
 import pytest
 import torch
+from conftest import PATIENCE
 
 from fedexperts.errors import UserError
 from fedexperts.training.workers import Workers, can_fork, shared_counters
@@ -145,8 +146,8 @@ def alive(process):
         return False
 
 
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
+def wait_until(condition):
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
