@@ -32,7 +32,7 @@ VALUES = {
     "frontier": ["global_accuracy"],
     "gates": ["mean_weight", "gain"],
     "validation": ["round", "validation_loss"],
-    "points": ["date", "git_commit", "processor", "torch"],
+    "points": ["date", "git_commit", "device", "processor", "torch"],
 }
 RUNS = {
     "clients": ["experiment", "environment", *AXES, "seed"],
@@ -59,7 +59,8 @@ REPORT = {
 TUNING_REPORT = {name: REPORT[name] for name in ("validation", "points")}
 """The same of an experiment that chooses a learning rate by validation alone, called ``tuning_...``."""
 DIGITS = 5
-COMMIT = 12
+COMMIT = r"\b([0-9a-f]{12})[0-9a-f]+"
+"""A commit, and its first digits, which are kept."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,9 @@ def means_by_seed(clients: pd.DataFrame) -> pd.DataFrame:
 def _in_form(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Name columns and units of a report's table as the files of results do."""
     if name == "points":
-        return table.assign(date=table["date"].str[:10], git_commit=table["git_commit"].str[:COMMIT])
+        return table.assign(
+            date=table["date"].str[:10], git_commit=table["git_commit"].str.replace(COMMIT, r"\1", regex=True)
+        )
     if "experiment" in KEYS[name]:
         return table
     shares = table.columns.intersection(["local_drop", "global_accuracy"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 from benchmarks.results_parts import COMPARED, columns, difference_of, families, frontier_summary, parts
@@ -36,16 +37,19 @@ def glance_table(results: Results) -> TextTable:
     one side of zero, ``·`` where it is not, ``?`` where there is none.
     """
     cells: dict[str, Signs] = {}
+    places: dict[str, list[str]] = {}
     for name, _, differences in results.summaries:
         for part_name, part in parts(name, differences[differences["clients"] == ALL]):
             kind = "tuned" if name.endswith("_tuned") else ""
             others = part_name.removeprefix(name).removeprefix(", ")
-            cells[_name(part, [kind, others])] = _about(part) | _difference_signs(part)
+            column = _name(part, [kind, others])
+            places[column] = [place for place, _ in columns(part)]
+            cells[column] = _about(part) | _difference_signs(part)
     for name, moved in families(results.frontier):
         summary = frontier_summary(moved)
         words = [word for word in name.split(", ")[1:] if word not in {"paper", "Dirichlet"}]
-        place = _name(summary, words)
-        cells[place] = cells.get(place, {}) | _area_signs(summary)
+        column = _name(summary, words)
+        cells[column] |= _area_signs(summary, places[column])
     rows = dict.fromkeys(row for signs in cells.values() for row in signs)
     body = tuple((*row, *(signs.get(row, "") for signs in cells.values())) for row in rows)
     return TextTable("At a glance", ("comparison", "on", *cells), body, 2)
@@ -74,11 +78,13 @@ def _difference_signs(differences: pd.DataFrame) -> Signs:
     return signs
 
 
-def _area_signs(summary: pd.DataFrame) -> Signs:
+def _area_signs(summary: pd.DataFrame, places: list[str]) -> Signs:
     signs: Signs = {}
+    by_place = dict(columns(summary))
     for method, remark in AREAS:
         told = ""
-        for _, own in columns(summary):
+        for place in places:
+            own = by_place.get(place, summary.iloc[:0])
             row = own[own["method"] == method]
             told += _sign(row["gain_low"].item(), row["gain_high"].item()) if len(row) else " "
         against = f"{_label(method)} against a constant weight" + (f" ({remark})" if remark else "")
@@ -87,7 +93,7 @@ def _area_signs(summary: pd.DataFrame) -> Signs:
 
 
 def _sign(low: float, high: float) -> str:
-    if low != low:  # noqa: PLR0124 - NaN
+    if isnan(low):
         return UNKNOWN
     return AHEAD if low > 0 else BEHIND if high < 0 else LEVEL
 

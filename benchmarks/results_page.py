@@ -116,12 +116,11 @@ def finished_table(clients: pd.DataFrame) -> TextTable:
 def computed_table(points: pd.DataFrame) -> TextTable:
     """Write when and on what how many points were computed."""
     rows = []
-    for (processor, torch), own in points.groupby(["processor", "torch"], sort=False):
+    for (device, processor, torch), own in points.groupby(["device", "processor", "torch"], sort=False):
         days = " to ".join(sorted({own["date"].min(), own["date"].max()}))
-        rows.append((str(len(own)), days, processor, torch))
-    return TextTable(
-        "Computed", ("points", "date", "processor", "torch"), tuple(sorted(rows, key=lambda row: row[1])), 1
-    )
+        rows.append((str(len(own)), days, device, processor, torch))
+    head = ("points", "date", "device", "processor", "torch")
+    return TextTable("Computed", head, tuple(sorted(rows, key=lambda row: row[1])), 1)
 
 
 def _without_environment(table: TextTable) -> TextTable:
@@ -225,4 +224,5 @@ def _label(method: str) -> str:
 
 
 def _signed_estimate(share: float, low: float, high: float) -> str:
-    return f"{100 * share:+.1f} {percent_interval(low, high)}".rstrip()
+    points = round(100 * share, 1) + 0.0  # no -0.0
+    return f"{points:+.1f} {percent_interval(low, high)}".rstrip()

@@ -48,7 +48,7 @@ class ParameterHooks:
                 "catalog, which reads the data; set `data_path` in globals.yml, or use --params data.path=..."
             )
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Refuse to skip nodes by their files alone, and a runner whose threads would share random state."""
         if run_params["only_missing_outputs"]:
@@ -158,9 +158,9 @@ def _device(pipeline: Pipeline, catalog: DataCatalog) -> str:
     """The device that a run computed on; a run that trains no models and shows none has none."""
     if "params:device" not in pipeline.inputs():
         return "none"
-    from fedexperts.training.device import resolve_device  # noqa: PLC0415 - torch is slow to import
+    from fedexperts.training.device import name_device, resolve_device  # noqa: PLC0415 - torch is slow to import
 
-    return str(resolve_device(catalog.load("params:device")))
+    return name_device(resolve_device(catalog.load("params:device")))
 
 
 def _data(names: set[str], catalog: DataCatalog) -> str:

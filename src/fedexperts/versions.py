@@ -78,6 +78,8 @@ def _not_loaded(name: str, version: str, pipeline: Pipeline, catalog: DataCatalo
             "this run makes it itself and reads what it has made; leave the version out, or choose with "
             "--pipelines only those that come after it"
         )
+    if name not in pipeline.inputs():
+        return "this run does not read it; leave the version out"
     dataset = catalog.get(name)
     if not is_versioned(dataset):
         return "the catalog keeps no versions of it; leave the version out"

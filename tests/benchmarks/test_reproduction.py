@@ -62,7 +62,8 @@ def test_every_figure_of_the_documentation_is_drawn_from_the_files(results):
 
 ORIGIN = {
     "date": "2026-11-23 10:00:00 UTC",
-    "git_commit": 40 * "f",
+    "git_commit": f"{40 * 'f'}; {40 * 'e'}",
+    "device": "cpu",
     "processor": "p",
     "torch": "2",
     "versions": "1",
@@ -109,8 +110,8 @@ def test_a_seed_that_was_run_anew_leaves_nothing_of_what_it_was(tmp_path):
     assert both.frontier.set_index("seed")["method"].to_dict() == {0: "constant", 1: "local"}
     assert len(both.gates) == 2
     assert both.points[["seed", "date", "git_commit"]].to_numpy().tolist() == [
-        [0, "2026-11-23", 12 * "f"],
-        [1, "2026-11-23", 12 * "f"],
+        [0, "2026-11-23", f"{12 * 'f'}; {12 * 'e'}"],
+        [1, "2026-11-23", f"{12 * 'f'}; {12 * 'e'}"],
     ]
 
 
@@ -194,11 +195,11 @@ def test_a_family_is_all_that_differs_in_p_or_alpha_alone():
 
 def test_a_frontier_is_compared_with_a_constant_weight_on_the_same_seeds():
     losses = np.arange(1, 21) / 2
-    kept = {"constant": 50.0, "density_ratio": 52.0}
+    kept = {"constant": (50.0, 1), "density_ratio": (52.0, 1.001)}
     rows = [
         {"dataset": "digits", "setting": "paper", "p": 0.6, "method": method, "calibrated": False}
-        | {"seed": seed, "local_drop": loss, "global_accuracy": value + seed + (loss > 3)}
-        for method, value in kept.items()
+        | {"seed": seed, "local_drop": loss, "global_accuracy": value + seed * slope + (loss > 3)}
+        for method, (value, slope) in kept.items()
         for seed in (0, 2)
         for loss in losses
     ]
@@ -305,7 +306,7 @@ def test_a_glance_has_a_sign_for_each_setting():
         for method, test, accuracy in (
             ("fedavg", "local", 0.5),
             ("fedavg", "global", 0.5),
-            ("mixture", "local", 0.7),
+            ("mixture", "local", 0.7 + 0.01 * seed),
             ("mixture", "global", 0.4 + 0.2 * seed),
         )
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fedexperts.errors import UserError
-from fedexperts.experiments.finished import Finished
+from fedexperts.experiments.finished import Finished, versions_to_load
 from fedexperts.experiments.stages import Stage, canonical, stage_keys
 
 plain_parameters = runpy.run_path(str(Path(__file__).parents[1] / "fixtures_small.py"))["plain_parameters"]
@@ -131,6 +132,25 @@ def test_of_the_same_made_twice_the_newest_counts_and_new_runs_are_seen(folder):
     assert found.made[deal].versions["cards"] == "3"
     (folder.path / "pot/3/pot").unlink()
     assert folder.finished().made[deal].versions["cards"] == "2", "what was deleted does not count"
+
+
+def test_inputs_that_are_loaded_belong_together(folder):
+    """What was made anew later than what was made from it does not go with it."""
+    folder.run("2", ["cards", "pot"])
+    folder.run("3", ["cards", "pot"])
+    folder.run("4", ["score"], {"cards": "2", "pot": "2"})
+    found = folder.finished()
+    deal, play = keys().values()
+    assert found.made[deal].versions["cards"] == "3"
+
+    def loaded(**loads):
+        point = SimpleNamespace(keys=keys())
+        return versions_to_load(SimpleNamespace(loads=loads, points=(point,)), found.made)
+
+    assert loaded(score=play, cards=deal, pot=deal) == {"cards": "2", "pot": "2", "score": "4"}
+    assert loaded(cards=deal) == {"cards": "3"}
+    (folder.path / "pot/2/pot").unlink()
+    assert loaded(score=play, cards=deal) == {"cards": "3", "score": "4"}, "what was deleted cannot be loaded"
 
 
 def test_a_damaged_manifest_is_told(folder):

@@ -78,6 +78,14 @@ def test_runs_that_differ_are_told_and_what_is_unknown_does_not_count(run):
     assert differences(trace(points, other)) == told
 
 
+def test_settings_on_different_data_are_told(run):
+    points = [point(0, alpha=alpha) for alpha in (0.1, 1.0)]
+    manifests = {
+        p.key: [run(f"{i}", data=data)] for i, (p, data) in enumerate(zip(points, "ab", strict=True))
+    }
+    assert differences(trace(points, manifests)) == ["data"]
+
+
 def test_seeds_on_different_data_are_refused_by_name(run):
     points = [point(seed, alpha=alpha) for alpha in (0.1, None) for seed in (0, 1)]
     data = ("a", "a", "b", "b")

@@ -77,14 +77,25 @@ def test_a_summary_computed_by_hand():
 
 
 def test_differences_are_paired():
-    """A method that is always better by the same has no doubt about it, however clients and seeds vary."""
-    scores = {"fedavg": [(0.1, 0.9), (0.6, 0.2), (0.3, 0.5)]}
-    scores["mixture"] = [(local + 0.125, common + 0.0625) for local, common in scores["fedavg"]]
-    table = pd.concat([along(metrics(scores), seed=0), along(metrics(scores), seed=1)])
+    """A method that is better by much the same is so beyond doubt, however clients and seeds vary."""
+    seeds = {0: [(0.1, 0.9), (0.6, 0.2), (0.3, 0.5)], 1: [(0.3, 0.1), (0.2, 0.3), (0.8, 0.6)]}
+    tables = []
+    for seed, fedavg in seeds.items():
+        mixture = [(local + 0.125 + 1e-6 * seed, common + 0.0625) for local, common in fedavg]
+        tables.append(along(metrics({"fedavg": fedavg, "mixture": mixture}), seed=seed))
+    pair = summarise_points(pd.concat(tables), *HOW)[1].iloc[0]
+    assert pair["local_accuracy_low"] == pytest.approx(0.125, abs=1e-5)
+    assert pair["local_accuracy_high"] == pytest.approx(0.125, abs=1e-5)
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_what_is_one_number_for_all_has_no_interval(seeds):
+    """Nothing varies, but for the last digit, so nothing is known of how it would."""
+    scores = {"fedavg": [(0.1, 0.9), (0.6, 0.2)], "mixture": [(0.1 + 0.2, 0.3), (0.8, 0.5)]}
+    table = pd.concat([along(metrics(scores), seed=seed) for seed in seeds])
     pair = summarise_points(table, *HOW)[1].iloc[0]
-    assert pair["local_accuracy_low"] == pytest.approx(0.125)
-    assert pair["local_accuracy_high"] == pytest.approx(0.125)
-    assert pair["global_accuracy_high"] == pytest.approx(0.0625)
+    assert pair["local_accuracy"] == pytest.approx(0.2)
+    assert np.isnan([pair["local_accuracy_low"], pair["local_accuracy_high"]]).all()
 
 
 def test_settings_are_kept_apart_and_seeds_are_not():

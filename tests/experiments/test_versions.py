@@ -69,7 +69,7 @@ def stored(tmp_path):
         run(tmp_path, f"2026-01-0{day}").save("table", pd.DataFrame({"run": [day]}))
     config = {
         name: {"type": "pandas.ParquetDataset", "filepath": str(tmp_path / name), "versioned": versioned}
-        for name, versioned in (("table", True), ("result", True), ("single", False))
+        for name, versioned in (("table", True), ("result", True), ("single", False), ("other", True))
     }
     reads = Pipeline([node(lambda *_: 0, ["table", "single"], "result", name="read")])
 
@@ -87,12 +87,13 @@ def test_a_version_that_is_there_may_be_chosen(stored):
 
 def test_versions_that_would_not_be_loaded_are_all_told_with_those_there_are(stored):
     with pytest.raises(UserError) as caught:
-        stored(table="2026-01-09", result="2026-01-01", single="2026-01-01")
+        stored(table="2026-01-09", result="2026-01-01", single="2026-01-01", other="2026-01-01")
     first, *lines = str(caught.value).splitlines()
-    assert first == "3 versions cannot be loaded; nothing was run"
+    assert first == "4 versions cannot be loaded; nothing was run"
     newest = ", ".join(f"2026-01-0{day}" for day in (7, 6, 5, 4, 3))
     assert lines[0] == (
         f"  --load-versions: table:2026-01-09: there is no such version; there is {newest} and 2 older"
     )
     assert lines[1].startswith("  --load-versions: result:2026-01-01: this run makes it itself")
     assert lines[2].startswith("  --load-versions: single:2026-01-01: the catalog keeps no versions of it")
+    assert lines[3] == "  --load-versions: other:2026-01-01: this run does not read it; leave the version out"

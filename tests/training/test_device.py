@@ -8,6 +8,7 @@ from functools import reduce
 
 import pytest
 import torch
+from conftest import PATIENCE
 
 from fedexperts.errors import UserError
 from fedexperts.training.device import reproducibly, resolve_device
@@ -65,7 +66,7 @@ def new_flags():
 )
 def test_precision_is_full_whatever_is_set_and_what_was_set_is_given_back(flag, value, read):
     *path, name = flag.split(".")
-    holder = reduce(getattr, path, torch.backends)
+    holder = reduce(lambda found, part: getattr(found, part, None), path, torch.backends)
     if not hasattr(holder, name):
         pytest.skip("this torch has the old flags alone")
 
@@ -82,5 +83,5 @@ def test_precision_is_full_whatever_is_set_and_what_was_set_is_given_back(flag, 
 
     process = multiprocessing.get_context("fork").Process(target=check)
     process.start()
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 0

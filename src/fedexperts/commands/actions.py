@@ -17,6 +17,7 @@ from fedexperts.commands.project import (
     open_finished,
 )
 from fedexperts.errors import UserError
+from fedexperts.experiments.finished import versions_to_load
 from fedexperts.experiments.grid import expand, select
 from fedexperts.experiments.invocation import kedro_run, shell_line
 from fedexperts.experiments.origins import differences, trace
@@ -123,7 +124,7 @@ def print_commands(root: Path, name: str, only: Mapping[str, Sequence[str]]) -> 
     for point in missing:
         found = finished[point.choice.environment]
         job = alone(point, found.stages, found.made)
-        versions = {name: found.made[key].versions[name] for name, key in job.loads.items()}
+        versions = versions_to_load(job, found.made)
         names = [stage.name for stage in job.stages]
         click.echo(shell_line(kedro_run(job.environment, names, point.choice.settings, versions)))
 

@@ -135,9 +135,9 @@ def percent_interval(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"[{percent(low)}, {percent(high)}]"
 
 
-def percent_estimate(value: float, low: float, high: float) -> str:
+def percent_estimate(value: float, low: float, high: float, unit: str = "") -> str:
     """Write a share and its interval as percentages: ``91.2 [89.0, 93.1]``, or ``91.2`` without one."""
-    return f"{percent(value)} {percent_interval(low, high)}".rstrip()
+    return f"{percent(value)}{unit} {percent_interval(low, high)}".rstrip()
 
 
 def listing(names: Iterable[str]) -> str:

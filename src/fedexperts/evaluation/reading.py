@@ -19,8 +19,7 @@ from fedexperts.evaluation.display import (
     Look,
     listing,
     looks,
-    percent,
-    percent_interval,
+    percent_estimate,
 )
 from fedexperts.evaluation.statistics import Bootstrap, Estimate, mean, pair_clients, ratio_of_means
 
@@ -203,11 +202,11 @@ def _by_role(pairs: PairedAccuracy, settings: EvaluationSettings, seed: int) -> 
 
 
 def _with_interval(estimate: Estimate) -> str:
-    return f"{percent(estimate.value)}% {percent_interval(estimate.low, estimate.high)}".rstrip()
+    return percent_estimate(estimate.value, estimate.low, estimate.high, "%")
 
 
 def _in_points(difference: Estimate) -> str:
-    return f"{percent(difference.value)} points {percent_interval(difference.low, difference.high)}".rstrip()
+    return percent_estimate(difference.value, difference.low, difference.high, " points")
 
 
 def _points(difference: Estimate) -> str:

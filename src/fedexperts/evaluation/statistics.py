@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     Floats: TypeAlias = NDArray[np.float64]
     Statistic: TypeAlias = Callable[[Floats], Floats]
 
+ROUNDING = 1e-12
+"""Shares that are no further apart are the same."""
+
 STATISTICS = ("local_accuracy", "global_accuracy", "bottom_decile", "clients_hurt")
 
 
@@ -122,7 +125,7 @@ class Bootstrap:
             have the same values.
         """
         value = float(statistic(values))
-        if not np.ptp(values, axis=-1).any():
+        if (np.ptp(values, axis=-1) <= ROUNDING).all():
             return Estimate(value, float("nan"), float("nan"))
         tail = (1.0 - self.confidence) / 2.0
         low, high = np.quantile(statistic(values[..., self.draws]), [tail, 1.0 - tail])

@@ -15,7 +15,7 @@ from fedexperts.evaluation.display import (
     KNOWN_LOOKS,
     looks,
     percent,
-    percent_interval,
+    percent_estimate,
     predictors,
 )
 from fedexperts.evaluation.frontier import area_under_frontier, mean_curves, specialist_accuracy
@@ -74,7 +74,7 @@ def accuracy_tradeoff(summary: pd.DataFrame) -> go.Figure:
             for axis, name in (("error_x", "local_accuracy"), ("error_y", "global_accuracy"))
         }
         lines = [
-            f"{test} {percent(row[name])}% {percent_interval(row[f'{name}_low'], row[f'{name}_high'])}"
+            f"{test} {percent_estimate(row[name], row[f'{name}_low'], row[f'{name}_high'], '%')}"
             for test, name in (("local", "local_accuracy"), ("global", "global_accuracy"))
         ]
         drawn.add_scatter(

@@ -30,6 +30,7 @@ NEEDS = {"figure2": (RATE, P), "figure3": (P,), "figure4": (P,), "figure5": (ALP
 """The settings that an experiment must vary to feed a figure."""
 MOST_COLUMNS = 3
 PUBLISHED = "; dashed and hollow: published (arXiv:2010.02056)"
+INTERVALS = "intervals over seeds (Student's t), over clients where there is one seed"
 FRACTION = "Global accuracy, as a fraction of FedAvg's"
 
 
@@ -114,7 +115,7 @@ class Chart:
     def subtitle(self) -> str:
         """How to read it, in one line."""
         curves = [curve for panel in self.panels for curve in panel.curves]
-        intervals = " with intervals" if any(curve.bounds for curve in curves) else ""
+        intervals = f" with {INTERVALS}" if any(curve.bounds for curve in curves) else ""
         theirs = PUBLISHED if any(curve.published for curve in curves) else ""
         return f"Mean over seeds and clients{intervals}{theirs}."
 
@@ -224,7 +225,8 @@ def _path(look: Look, rows: pd.DataFrame, along: str, up: str, *, published: boo
 
 def _curves(look: Look, rows: pd.DataFrame, axis: str, measure: str) -> list[Curve]:
     rows = rows.sort_values(axis)
-    bounds = tuple(zip(rows[f"{measure}_low"], rows[f"{measure}_high"], strict=True))
+    low, high = rows[f"{measure}_low"], rows[f"{measure}_high"]
+    bounds = () if low.isna().all() else tuple(zip(low, high, strict=True))
     names = tuple(setting_of(axis, value) for value in rows[axis])
     curves = [Curve(look, tuple(rows[axis]), tuple(rows[measure]), bounds, names)]
     known = rows.dropna(subset=["published"]) if "published" in rows else rows.iloc[:0]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from fedexperts.experiments.plan import Job
     from fedexperts.experiments.stages import Stage
 
 MANIFEST = "run_manifest"
@@ -104,6 +105,25 @@ class Finished:
 
     def _file(self, name: str, version: str) -> Path:
         return self.places[name] / version / self.places[name].name
+
+
+def versions_to_load(job: Job, made: Mapping[str, Made]) -> dict[str, str]:
+    """Choose the versions of a run's inputs, such that they belong together.
+
+    What a later stage was made from goes before what has been made anew since.
+
+    Args:
+        job: A run whose inputs are all there.
+        made: By key, what is there.
+    """
+    needed = set(job.loads.values())
+    taken: dict[str, Made] = {}
+    for key in reversed(list(job.points[0].keys.values())):
+        if key in needed:
+            for one in reversed(taken.get(key, made[key]).lineage):
+                if all(file.is_file() for file in one.files.values()):
+                    taken.setdefault(one.key, one)
+    return {name: taken.get(key, made[key]).versions[name] for name, key in sorted(job.loads.items())}
 
 
 def read_manifest(file: Path) -> dict[str, Any]:

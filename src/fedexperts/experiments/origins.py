@@ -57,9 +57,11 @@ def trace(points: Sequence[Point], manifests: Mapping[str, Sequence[Path]]) -> p
 
 
 def differences(table: pd.DataFrame) -> list[str]:
-    """Name the columns for code, machine and torch in which runs differ; what is unknown does not count."""
+    """Name what runs differ in: code, machine, torch, data of one environment; unknown does not count."""
     told = [name for name in table.columns if name in MACHINE or name.startswith("code.")]
-    return [name for name in told if len(_values(table[name])) > 1]
+    found = [name for name in told if len(_values(table[name])) > 1]
+    of_data = [_values(cells) for _, cells in table.groupby("environment")["data"]]
+    return [*found, *(["data"] if any(len(values) > 1 for values in of_data) else [])]
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, str]:

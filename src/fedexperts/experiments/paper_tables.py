@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from fedexperts.evaluation.display import ALL, looks, percent, percent_estimate
+from fedexperts.experiments.charts import INTERVALS
 from fedexperts.experiments.names import name_of, value_of
 from fedexperts.experiments.published import add_published
 from fedexperts.experiments.summary import axes_of
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 TITLES = {"global_accuracy": "Global test", "local_accuracy": "Local test"}
 NOTE = (
-    "Accuracy in percent, mean over seeds and clients with intervals; in parentheses the published value "
+    f"Accuracy in percent, mean over seeds and clients with {INTERVALS}; in parentheses the published value "
     "(arXiv:2010.02056), where there is one."
 )
 
@@ -69,7 +71,7 @@ def table1(summary: pd.DataFrame) -> list[TextTable]:
 def _cell(row: Mapping[Hashable, Any], measure: str) -> str:
     ours = percent_estimate(row[measure], row[f"{measure}_low"], row[f"{measure}_high"])
     known = row["published"]
-    return ours if known != known else f"{ours} ({percent(known)})"  # noqa: PLR0124 - NaN alone differs from itself
+    return ours if isnan(known) else f"{ours} ({percent(known)})"
 
 
 def as_markdown(tables: list[TextTable]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fedexperts import interruption
+from fedexperts.experiments.finished import versions_to_load
 from fedexperts.experiments.invocation import kedro_run
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def run_jobs(
 
 def _start(job: Job, finished: Mapping[str, Finished], extra: Mapping[str, Any], folder: Path) -> _Child:
     choice, made = job.points[0].choice, finished[job.environment].made
-    versions = {name: made[key].versions[name] for name, key in sorted(job.loads.items())}
+    versions = versions_to_load(job, made)
     pipelines = [stage.name for stage in job.stages]
     arguments = kedro_run(choice.environment, pipelines, {**extra, **choice.settings}, versions)
     log = folder / f"{job.name}.log"

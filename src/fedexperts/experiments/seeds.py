@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import t
 
-from fedexperts.evaluation.statistics import Estimate
+from fedexperts.evaluation.statistics import ROUNDING, Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -25,11 +25,12 @@ def over_seeds(values: ArrayLike, confidence: float) -> Estimate:
         confidence: How probably an interval covers the mean, in (0, 1).
 
     Returns:
-        The mean, and its bounds; they are NaN with a single seed, and all is NaN if one of the values is.
+        The mean, and its bounds; they are NaN with a single seed or if all seeds say the same, and all is NaN
+        if one of the values is.
     """
     each = np.asarray(values, dtype=np.float64)
     value = float(each.mean())
-    if len(each) == 1:
+    if len(each) == 1 or np.ptp(each) <= ROUNDING:
         return Estimate(value, float("nan"), float("nan"))
     error = each.std(ddof=1) / np.sqrt(len(each))
     margin = float(t.ppf((1.0 + confidence) / 2.0, len(each) - 1) * error)

@@ -56,7 +56,7 @@ def summarise_points(
         clients), ``n_seeds`` and ``n_clients`` (of all seeds) in both, and every number with the bounds
         ``_low`` and ``_high`` of its interval. A number is the mean over seeds of what it is for one seed,
         with Student's t-interval (:func:`fedexperts.experiments.seeds.over_seeds`). With a single seed the
-        interval is the one over clients that the run's own summary has
+        interval is one over clients, as in the run's own summary
         (:class:`fedexperts.evaluation.statistics.Bootstrap`).
 
         The first has a row per ``method``, with ``+calibrated`` where it asked a calibrated generalist:

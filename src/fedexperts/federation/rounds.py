@@ -48,7 +48,7 @@ class Federation:
         module: The architecture of the generalist.
         client_ids: The clients that take part.
         training: The training examples of each client.
-        validation: The validation examples of those clients that have any.
+        validation: The validation examples of those clients that have any, and a finite loss at first.
         settings: The settings of the federation.
         engine: What to compute with.
         seed: The seed of the run.

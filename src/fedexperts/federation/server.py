@@ -126,7 +126,8 @@ def _run(federation: Federation, state: State, checkpoints: Checkpoints, key: di
     if not math.isfinite(state.best_loss):
         raise UserError(
             f"federated training diverged: its validation loss was never finite in {rounds} rounds; "
-            f"lower `federation.learning_rate` (now {federation.settings.learning_rate})"
+            f"lower `federation.learning_rate` (now {federation.settings.learning_rate}), or look for "
+            "numbers in the data that are too large"
         )
     return state
 
@@ -139,6 +140,8 @@ def advance(federation: Federation, workers: Trainers, state: State) -> State:
     if number % settings.validate_every == 0 or number == settings.rounds:
         found = validate(federation, weights)
         entry.update(found)
+        if math.isnan(found["validation_loss"]):
+            logger.warning("Round %d is not kept: a client's validation loss is not finite", number)
         if found["validation_loss"] < best_loss:
             best, best_loss = weights, found["validation_loss"]
     return State(weights, best, best_loss, (*state.history, entry))

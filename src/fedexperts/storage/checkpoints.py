@@ -115,10 +115,11 @@ class Checkpoint:
 
     def save(self, name: str, arrays: Mapping[str, NDArray[Any]], text: Mapping[str, str]) -> None:
         """Store a state under a name; it is there whole or not at all."""
-        self._note(KEY, json.dumps(self.key, indent=1))
-        self._note(OWNER, self.owner)
+        # The notes come last: whatever folder stands at the end has them, and can be cleared away.
         with _cleared_away_by_others():
             write_arrays(self._file(name), arrays, text)
+        self._note(KEY, json.dumps(self.key, indent=1))
+        self._note(OWNER, self.owner)
 
     def load(self, name: str) -> State | None:
         """Read a state; None if it was never stored, or is damaged, which the log then says."""

@@ -36,6 +36,12 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def name_device(device: torch.device) -> str:
+    """Name a device for a reader: ``cpu``, ``mps`` or, with its model, ``cuda (NVIDIA H200)``."""
+    model = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
+    return f"{device}{model}"
+
+
 def describe_processor(device: torch.device) -> str:
     """Name the kind of processor; on another one, the same computation may give other last digits."""
     if device.type == "cuda":

@@ -22,9 +22,9 @@ else:  # Kedro resolves the annotations of every node before a run.
 def describe_environment(device: str, _summary: DataFrame) -> dict[str, str]:
     """Note what the report is made with, once there is something to report: versions, commit, machine."""
     from fedexperts.provenance import environment
-    from fedexperts.training.device import resolve_device
+    from fedexperts.training.device import name_device, resolve_device
 
-    return environment.describe_environment(str(resolve_device(device)))
+    return environment.describe_environment(name_device(resolve_device(device)))
 
 
 def check_results(record: dict[str, Any], **tables: DataFrame) -> dict[str, Any]:
