@@ -142,6 +142,20 @@ def test_intervals_are_students_over_seeds():
     assert differences["local_accuracy_high"].item() == pytest.approx(0.225 + gain_half), "paired by seed"
 
 
+def test_no_interval_of_a_share_passes_its_bounds_but_one_of_a_difference_may():
+    seeds = [
+        {"fedavg": [(0.0, 0.9)], "mixture": [(0.9, 0.2)]},
+        {"fedavg": [(0.9, 0.1)], "mixture": [(0.1, 0.9)]},
+    ]
+    table = pd.concat([along(metrics(scores), seed=seed) for seed, scores in enumerate(seeds)])
+    summary, differences = summarise_points(table, *HOW)
+    assert summary["local_accuracy_low"].tolist() == [0.0, 0.0]
+    assert summary["global_accuracy_high"].tolist() == [1.0, 1.0]
+    assert summary["clients_hurt_high"].max() == 1.0
+    assert summary["local_loss_high"].min() > 2.0, "a loss has no upper bound"
+    assert differences["local_accuracy_low"].item() < -1.0
+
+
 def test_with_one_seed_the_summary_is_that_of_the_run():
     rng = np.random.default_rng(0)
     scores = {method: rng.random((6, 2)).tolist() for method in ("fedavg", "mixture")}

@@ -56,6 +56,10 @@ class Estimate:
         """Name the value, and its bounds ``<name>_low`` and ``<name>_high``, as all tables do."""
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
+    def of_share(self) -> Estimate:
+        """Cut the interval off where no share can be: below 0 and above 1."""
+        return Estimate(self.value, *(float(np.clip(bound, 0.0, 1.0)) for bound in (self.low, self.high)))
+
 
 @dataclass(frozen=True)
 class PairedAccuracy:

@@ -80,7 +80,7 @@ def summarise_frontier(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame
             reference = areas.get(other, pd.Series(dtype=float))
             row = {**where, "method": method, "calibrated": calibrated, "n_seeds": len(table)}
             row |= {f"loss_{100 * loss:g}": table.to_numpy()[:, _place(loss)].mean() for loss in LOSSES}
-            row |= over_seeds(area, confidence).columns("auf")
+            row |= over_seeds(area, confidence).of_share().columns("auf")
             # Where seeds differ, what one has more is NaN.
             rows.append(row | over_seeds(area - reference, confidence).columns("gain"))
     return pd.DataFrame(rows)

@@ -51,6 +51,7 @@ def summarise_gates(by_seed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     for values, part in by_seed.groupby(keys, dropna=False, sort=False):
         row = dict(zip(keys, values, strict=True)) | {"n_seeds": len(part)}
         for measure in MEASURES:
-            row |= over_seeds(part[measure], confidence).columns(measure)
+            found = over_seeds(part[measure], confidence)
+            row |= (found.of_share() if measure == "mean_weight" else found).columns(measure)
         rows.append(row)
     return pd.DataFrame(rows)

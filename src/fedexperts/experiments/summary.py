@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MEASURES = ("accuracy", "loss", "ece")
 TESTS = ("local", "global")
+SHARES = ("accuracy", "ece", "bottom_decile", "clients_hurt")
 COMPARED = ("local_accuracy", "global_accuracy", "local_loss", "global_loss")
 
 
@@ -144,7 +145,7 @@ def _summarise(
         )
         row: dict[str, Any] = {"method": method, "attainable": is_attainable(method)}
         for name, found in estimates.items():
-            row |= found.columns(name)
+            row |= (found.of_share() if name.endswith(SHARES) else found).columns(name)
         yield row
 
 
