@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
     from fedexperts.datasets.checkpoints import CheckpointsDataset
+    from fedexperts.examples import Examples
 
 COLUMNS = 100
 
@@ -112,6 +113,12 @@ class ManifestHooks:
         """Look at code and data as they are now; in an hour the files may be others."""
         self._code = digest_modules(*imported(plain(catalog.load("parameters"))))
         self._data = _data(pipeline.inputs(), catalog)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: object) -> None:
+        """Look at the data that the run reads in itself; afterwards the file may be another run's."""
+        if dataset_name == "examples":
+            self._data = fingerprint_examples(cast("Examples", data))
 
     @hook_impl
     def after_pipeline_run(

@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from fedexperts.hooks import ManifestHooks
 from fedexperts.provenance import code
 from fedexperts.provenance.environment import PACKAGES, describe_environment
+from fedexperts.provenance.fingerprint import fingerprint_examples
 from fedexperts.provenance.manifest import build_manifest
 
 small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtures_small.py")))
@@ -101,3 +103,12 @@ def test_a_machine_without_git_is_unknown(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
     found = describe_environment("cpu")
     assert (found["git_commit"], found["git_state"]) == ("unknown", "unknown")
+
+
+def test_the_data_that_a_run_reads_in_is_named_as_it_was_then():
+    """Another run may have read in other data before this one ends."""
+    examples = small.blobs(9)
+    hooks = ManifestHooks()
+    hooks.after_dataset_saved("examples", examples)
+    hooks.after_dataset_saved("class_counts", None)
+    assert hooks._data == fingerprint_examples(examples)
