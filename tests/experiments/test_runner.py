@@ -50,7 +50,7 @@ def test_what_has_failed_is_known_after_an_interrupt(tmp_path, monkeypatch):
         loads={},
         makes=["a"],
         stages=(),
-        points=[SimpleNamespace(choice=choice)],
+        points=[SimpleNamespace(choice=choice, keys={})],
     )
     failures = []
 

@@ -78,9 +78,9 @@ def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
     axes.set(xlim=x_range, ylim=y_range)
     if GENERALIST in rows.index:
         blue = KNOWN_LOOKS[GENERALIST].colour
-        reference = rows.loc[GENERALIST, ["local_accuracy", "global_accuracy"]].to_numpy(dtype=float)
-        axes.axvline(reference[0], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
-        axes.axhline(reference[1], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
+        reference = rows.to_dict("index")[GENERALIST]
+        axes.axvline(reference["local_accuracy"], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
+        axes.axhline(reference["global_accuracy"], color=blue, ls=":", lw=1, alpha=0.6, zorder=1)
     for (x, y), (x_now, y_now) in calibrated_pairs(rows):
         axes.plot([x, x_now], [y, y_now], color=SOFT_INK, lw=0.8, zorder=2)
     for look, row in zip(shown.values(), rows.to_dict("records"), strict=True):

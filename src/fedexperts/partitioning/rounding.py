@@ -46,7 +46,7 @@ def round_to_totals(
     teeth = np.floor(ends / whole * totals[:, None] + stream.random((len(weights), 1))).astype(np.int64)
     # A start of almost one can be rounded up to one by the addition.
     teeth = np.minimum(teeth, totals[:, None])
-    counts = np.empty_like(teeth)
+    counts: NDArray[np.int64] = np.empty_like(teeth)
     np.put_along_axis(counts, order, np.diff(teeth, axis=1, prepend=0), axis=1)
     return counts
 

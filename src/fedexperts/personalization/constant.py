@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def values(settings: PersonalizationSettings) -> NDArray[np.float64]:
     """Weights from 0 to 1."""
-    return np.linspace(0.0, 1.0, settings.constant_weights)
+    return np.linspace(0.0, 1.0, settings.constant_weights, dtype=np.float64)
 
 
 def predict(outputs: Outputs, value: float) -> NDArray[np.floating]:

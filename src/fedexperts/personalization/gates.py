@@ -90,4 +90,5 @@ def _without_gate(outputs: Outputs, weight: float) -> NDArray[np.floating]:
 
 
 def _losses(log_probs: NDArray[np.floating], outputs: Outputs) -> NDArray[np.floating]:
-    return -log_probs[np.arange(len(outputs.labels)), outputs.labels]
+    losses: NDArray[np.floating] = -log_probs[np.arange(len(outputs.labels)), outputs.labels]
+    return losses

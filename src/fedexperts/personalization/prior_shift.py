@@ -26,7 +26,7 @@ STEPS = 20
 
 def values(_settings: PersonalizationSettings) -> NDArray[np.float64]:
     """Exponents: 0 leaves the generalist as it is, 1 is Bayes' rule, more exaggerates."""
-    return np.linspace(0.0, MOST, STEPS + 1)
+    return np.linspace(0.0, MOST, STEPS + 1, dtype=np.float64)
 
 
 def predict(outputs: Outputs, value: float) -> NDArray[np.floating]:

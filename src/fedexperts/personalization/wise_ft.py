@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def values(settings: PersonalizationSettings) -> NDArray[np.float64]:
     """How far on the way to the specialist, from 0 to 1."""
-    return np.linspace(0.0, 1.0, settings.wise_ft_weights)
+    return np.linspace(0.0, 1.0, settings.wise_ft_weights, dtype=np.float64)
 
 
 def predict(outputs: Outputs, value: float) -> NDArray[np.floating]:
