@@ -5,8 +5,16 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING
 
-from benchmarks.results_parts import COMPARED, columns, difference_of, families, frontier_summary, parts
-from fedexperts.evaluation.display import ALL, CALIBRATED, looks
+from benchmarks.results_parts import (
+    COMPARED,
+    columns,
+    difference_of,
+    families,
+    frontier_summary,
+    label_of,
+    parts,
+)
+from fedexperts.evaluation.display import ALL, CALIBRATED
 from fedexperts.experiments.charts import ALPHA
 from fedexperts.experiments.frontier import REFERENCE
 from fedexperts.experiments.names import value_of
@@ -74,7 +82,7 @@ def _difference_signs(differences: pd.DataFrame) -> Signs:
         for test in ("local", "global"):
             found = [difference_of(own, method, reference, test) for _, own in columns(differences)]
             told = "".join(_sign(each.low, each.high) if each else " " for each in found)
-            signs[f"{_label(method)} against {_label(reference)}", test] = f"`{told}`"
+            signs[f"{label_of(method)} against {label_of(reference)}", test] = f"`{told}`"
     return signs
 
 
@@ -87,7 +95,7 @@ def _area_signs(summary: pd.DataFrame, places: list[str]) -> Signs:
             own = by_place.get(place, summary.iloc[:0])
             row = own[own["method"] == method]
             told += _sign(row["gain_low"].item(), row["gain_high"].item()) if len(row) else " "
-        against = f"{_label(method)} against a constant weight" + (f" ({remark})" if remark else "")
+        against = f"{label_of(method)} against a constant weight" + (f" ({remark})" if remark else "")
         signs[against, "frontier"] = f"`{told}`"
     return signs
 
@@ -96,7 +104,3 @@ def _sign(low: float, high: float) -> str:
     if isnan(low):
         return UNKNOWN
     return AHEAD if low > 0 else BEHIND if high < 0 else LEVEL
-
-
-def _label(method: str) -> str:
-    return looks([method])[method].full_label

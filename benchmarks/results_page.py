@@ -20,6 +20,7 @@ from benchmarks.results_parts import (
     families,
     frontier_summary,
     in_shares,
+    label_of,
     parts,
 )
 from benchmarks.results_tuning import rate_comparisons, tuning_tables
@@ -169,7 +170,7 @@ def difference_table(differences: pd.DataFrame) -> TextTable:
     """Write what one method has more than another, in points of accuracy."""
     cells: Cells = {
         head: {
-            (_label(method), _label(reference), test): _signed_estimate(*found) if found else ""
+            (label_of(method), label_of(reference), test): _signed_estimate(*found) if found else ""
             for method, reference in COMPARED
             for test in ("local", "global")
             for found in (difference_of(part, method, reference, test),)
@@ -217,10 +218,6 @@ def gate_table(gates: pd.DataFrame) -> TextTable:
 
 def _number(value: float | None, form: str) -> str:
     return "" if value is None else f"{value:{form}}"
-
-
-def _label(method: str) -> str:
-    return looks([method])[method].full_label
 
 
 def _signed_estimate(share: float, low: float, high: float) -> str:

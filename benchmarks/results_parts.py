@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from fedexperts.evaluation.display import CALIBRATED, predictors
+from fedexperts.evaluation.display import CALIBRATED, looks, predictors
 from fedexperts.experiments.charts import ALPHA, P
 from fedexperts.experiments.frontier import summarise_frontier
 from fedexperts.experiments.names import setting_of
@@ -85,6 +85,11 @@ def difference_of(differences: pd.DataFrame, method: str, reference: str, test: 
             value, *bounds = (sign * found.iloc[0][f"{test}_accuracy{end}"] for end in ("", "_low", "_high"))
             return Difference(value, min(bounds), max(bounds))
     return None
+
+
+def label_of(method: str) -> str:
+    """What a method is called in tables."""
+    return looks([method])[method].full_label
 
 
 def frontier_summary(moved: pd.DataFrame) -> pd.DataFrame:
