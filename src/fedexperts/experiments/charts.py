@@ -30,7 +30,8 @@ NEEDS = {"figure2": (RATE, P), "figure3": (P,), "figure4": (P,), "figure5": (ALP
 """The settings that an experiment must vary to feed a figure."""
 MOST_COLUMNS = 3
 PUBLISHED = "; dashed and hollow: published (arXiv:2010.02056)"
-INTERVALS = "intervals over seeds (Student's t), over clients where there is one seed"
+MEAN = "Mean over seeds and clients"
+MEAN_WITH_INTERVAL = "Mean with interval over seeds (over clients if there is one)"
 FRACTION = "Global accuracy, as a fraction of FedAvg's"
 
 
@@ -115,9 +116,9 @@ class Chart:
     def subtitle(self) -> str:
         """How to read it, in one line."""
         curves = [curve for panel in self.panels for curve in panel.curves]
-        intervals = f" with {INTERVALS}" if any(curve.bounds for curve in curves) else ""
+        mean = MEAN_WITH_INTERVAL if any(curve.bounds for curve in curves) else MEAN
         theirs = PUBLISHED if any(curve.published for curve in curves) else ""
-        return f"Mean over seeds and clients{intervals}{theirs}."
+        return f"{mean}{theirs}."
 
 
 def figure2(summary: pd.DataFrame) -> Chart:

@@ -7,7 +7,6 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from fedexperts.evaluation.display import ALL, looks, percent, percent_estimate
-from fedexperts.experiments.charts import INTERVALS
 from fedexperts.experiments.names import name_of, value_of
 from fedexperts.experiments.published import add_published
 from fedexperts.experiments.summary import axes_of
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 TITLES = {"global_accuracy": "Global test", "local_accuracy": "Local test"}
 NOTE = (
-    f"Accuracy in percent, mean over seeds and clients with {INTERVALS}; in parentheses the published value "
+    "Accuracy in percent, mean over seeds and clients with intervals over seeds (Student's t), over clients "
+    "where there is one seed; in parentheses the published value "
     "(arXiv:2010.02056), where there is one."
 )
 
