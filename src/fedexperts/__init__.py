@@ -1,3 +1,3 @@
 """Personalised federated learning with a mixture of experts per client."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
