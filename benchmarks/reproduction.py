@@ -32,7 +32,10 @@ def main() -> None:
             parser.error(f"there is no report of {name}; `kedro experiment report {name}` writes one")
         if missing:
             parser.error(f"the report of {name} has no {missing[0]}; the page shows it for every experiment")
-        results = merged(results, read_report(REPORTS / name))
+        try:
+            results = merged(results, read_report(REPORTS / name))
+        except ValueError as error:
+            parser.error(str(error))
     write_results(results, RESULTS)
     with mpl.rc_context({"svg.hashsalt": "fedexperts"}):  # the same content makes the same file
         for name, chart in figures(results).items():

@@ -12,6 +12,7 @@ from benchmarks.documents import ROOT
 from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.specification import Experiment, read_experiment
 from fedexperts.experiments.summary import summarise_points
+from fedexperts.provenance.environment import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = ROOT / "conf" / "experiments"
 
+TOGETHER = ("data", "settings")
+"""Fingerprints that an experiment's points have in common: its examples, and what is set for all."""
 AXES = {P: "p", ALPHA: "alpha", Q: "q"}
 KEYS = {
     "clients": ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
@@ -32,7 +35,7 @@ VALUES = {
     "frontier": ["global_accuracy"],
     "gates": ["mean_weight", "gain"],
     "validation": ["round", "validation_loss"],
-    "points": ["date", "git_commit", "device", "processor", "torch"],
+    "points": ["date", "git_commit", "device", "processor", "torch", *TOGETHER],
 }
 RUNS = {
     "clients": ["experiment", "environment", *AXES, "seed"],
@@ -72,7 +75,7 @@ class Results:
         frontier: Global accuracy in percent at losses of local accuracy in points.
         gates: What the trained gates do.
         validation: The lowest validation loss of each generalist, and the round of it.
-        points: When, with which code and on what each point was computed.
+        points: When, with which code, data and settings and on what each point was computed.
     """
 
     clients: pd.DataFrame
@@ -123,14 +126,31 @@ def read_report(folder: Path) -> Results:
 
 
 def merged(old: Results, new: Results) -> Results:
-    """Put new results beside old ones; a seed that was run anew replaces all of what it was before."""
+    """Put new results beside old ones; a seed that was run anew replaces all of what it was before.
+
+    Raises:
+        ValueError: If points of one experiment were computed on different data, or with different settings.
+    """
     tables = {}
     for name, keys in KEYS.items():
         before, after = getattr(old, name), getattr(new, name)
         again, runs = (pd.MultiIndex.from_frame(table[RUNS[name]].fillna(-1)) for table in (before, after))
         both = [table for table in (before[~again.isin(runs)], after) if len(table)] or [before]
         tables[name] = pd.concat(both).sort_values(keys, ignore_index=True)
+    _check_together(tables["points"])
     return Results(**tables)
+
+
+def _check_together(points: pd.DataFrame) -> None:
+    """Refuse points that are not of one experiment; what is unknown counts as no difference."""
+    for name, own in points.groupby("experiment"):
+        for column in TOGETHER:
+            told = sorted(set(own[column].dropna()) - {UNKNOWN})
+            if len(told) > 1:
+                both = ", ".join(told)
+                raise ValueError(
+                    f"points of {name} have different {column} and cannot be shown together: {both}"
+                )
 
 
 def write_results(results: Results, folder: Path) -> None:
@@ -170,5 +190,5 @@ def _by_setting(table: pd.DataFrame) -> pd.DataFrame:
 
 def _setting(row: Mapping[Any, Any]) -> str:
     kind = "tuned" if row["experiment"].endswith("_tuned") else "paper"
-    others = [f"{AXES[axis]} = {row[axis]:g}" for axis in (ALPHA, Q) if row[axis] == row[axis]]
+    others = [f"{AXES[axis]} = {row[axis]:g}" for axis in (Q, ALPHA) if row[axis] == row[axis]]
     return ", ".join([kind, *others])

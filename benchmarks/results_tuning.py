@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 from fedexperts.evaluation.display import looks, percent
@@ -32,13 +33,18 @@ def rate_table(tried: pd.DataFrame) -> TextTable:
     rows = [
         (
             value_of(RATE, rate),
-            *(f"{losses.loc[rate, p]:.3f} ({rounds.loc[rate, p]:.0f})" for p in losses),
-            f"{losses.loc[rate].mean():.3f}",
+            *(_told(losses.loc[rate, p], f" ({rounds.loc[rate, p]:.0f})") for p in losses),
+            _told(losses.loc[rate].mean(skipna=False)),
         )
         for rate in losses.index
     ]
     head = (name_of(RATE), *(setting_of(P, p) for p in losses), "mean")
     return TextTable("Tuning", head, tuple(rows), 1)
+
+
+def _told(loss: float, more: str = "") -> str:
+    """Nothing, where a p is still to be tried: a mean over others says nothing beside one over all."""
+    return "" if isnan(loss) else f"{loss:.3f}{more}"
 
 
 def rate_comparisons(clients: pd.DataFrame) -> Iterator[tuple[str, TextTable]]:

@@ -13,7 +13,8 @@ from fedexperts.configuration import Origins, check_parameters, imported
 from fedexperts.datasets.files import WholeFiles
 from fedexperts.datasets.versioned import is_versioned
 from fedexperts.errors import UserError
-from fedexperts.provenance.code import digest_modules
+from fedexperts.provenance.code import as_of_now, digest_modules
+from fedexperts.provenance.environment import describe_commit, describe_environment
 from fedexperts.provenance.fingerprint import fingerprint_examples
 from fedexperts.provenance.manifest import build_manifest
 from fedexperts.provenance.record import plain
@@ -106,12 +107,14 @@ class ManifestHooks:
 
     def __init__(self) -> None:
         self._code: dict[str, str] = {}
+        self._commit: dict[str, str] = {}
         self._data = ""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Look at code and data as they are now; in an hour the files may be others."""
         self._code = digest_modules(*imported(plain(catalog.load("parameters"))))
+        self._commit = describe_commit()
         self._data = _data(pipeline.inputs(), catalog)
 
     @hook_impl
@@ -135,9 +138,10 @@ class ManifestHooks:
                 else:
                     loaded[name] = str(dataset.resolve_load_version())
         if saved:
-            device, data = _device(pipeline, catalog), self._data or _data(written, catalog)
+            environment = describe_environment(_device(pipeline, catalog)) | self._commit
+            code, data = as_of_now(self._code), self._data or _data(written, catalog)
             manifest = build_manifest(
-                run_params, catalog.load("parameters"), device, self._code, data, loaded, saved
+                run_params, catalog.load("parameters"), environment, code, data, loaded, saved
             )
             catalog.save("run_manifest", manifest)
 

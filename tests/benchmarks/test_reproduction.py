@@ -67,6 +67,8 @@ ORIGIN = {
     "processor": "p",
     "torch": "2",
     "versions": "1",
+    "data": "d0",
+    "settings": "s0",
 }
 
 
@@ -132,9 +134,26 @@ def test_reports_of_several_machines_are_put_together(tmp_path):
     assert (tmp_path / "results" / "clients.csv.gz").read_bytes() == before
 
 
+@pytest.mark.parametrize("column", ["data", "settings"])
+def test_points_that_are_not_of_one_experiment_are_not_put_together(column, tmp_path):
+    old = report(tmp_path / "a", "results_x", 0.5, seeds=(0, 1), **{P: 0.3})
+    new = report(tmp_path / "b", "results_x", 0.7, seeds=(2,), **{P: 0.3})
+    others = replace(new, points=new.points.assign(**{column: "another"}))
+    with pytest.raises(ValueError, match=f"results_x have different {column}.*: another, {ORIGIN[column]}"):
+        files.merged(old, others)
+    unknown = replace(old, points=old.points.assign(**{column: "unknown"}))
+    assert len(files.merged(unknown, others).points) == 3
+    all_anew = report(tmp_path / "c", "results_x", 0.7, seeds=(0, 1), **{P: 0.3})
+    assert (
+        len(files.merged(old, replace(all_anew, points=all_anew.points.assign(**{column: "another"}))).points)
+        == 2
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "axes", "setting"),
     [
+        ("results_x_both", {ALPHA: 0.05, Q: 0.9}, "paper, q = 0.9, alpha = 0.05"),
         ("results_x", {P: 0.3}, "paper"),
         ("results_x_tuned", {P: 0.3}, "tuned"),
         ("results_x_dirichlet", {ALPHA: 0.05}, "paper, alpha = 0.05"),
@@ -179,13 +198,20 @@ def test_what_is_finished_is_counted_by_seed():
 
 
 def test_a_family_is_all_that_differs_in_p_or_alpha_alone():
-    settings = ["paper, alpha = 0.05", "paper, alpha = 10", "paper", "paper, q = 0.9"]
+    settings = [
+        "paper, alpha = 0.05",
+        "paper, alpha = 10",
+        "paper, q = 0.9, alpha = 1",
+        "paper",
+        "paper, q = 0.9",
+    ]
     table = pd.DataFrame(
-        {"dataset": "digits", "setting": settings, "p": [np.nan, np.nan, 0.3, 0.3], "method": "x", "seed": 4}
+        {"dataset": "digits", "setting": settings, "p": [*3 * [np.nan], 0.3, 0.3], "method": "x", "seed": 4}
     )
     found = dict(results_page.families(table))
     assert {name: list(rows.columns) for name, rows in found.items()} == {
         "digits, paper, Dirichlet": ["environment", ALPHA, "seed", "method"],
+        "digits, paper, q = 0.9, Dirichlet": ["environment", ALPHA, "seed", "method"],
         "digits, paper": ["environment", P, "seed", "method"],
         "digits, paper, q = 0.9": ["environment", P, "seed", "method"],
     }
@@ -238,6 +264,9 @@ def test_learning_rates_are_compared_by_their_lowest_validation_loss(tmp_path):
         ("0.0002", "1.500 (350)", "2.500 (50)", "2.000"),
         ("0.001", "1.250 (200)", "1.750 (150)", "1.500"),
     )
+    unfinished = tuning_report(tmp_path / "c", first)
+    ((_, table),) = results_tuning.tuning_tables(unfinished.validation)
+    assert table.rows[1] == ("0.001", "9.000 (100)", "", ""), "a mean over other p would be no comparison"
 
 
 def test_rates_are_compared_on_the_seeds_that_both_have(tmp_path):

@@ -331,6 +331,7 @@ def test_the_report_says_what_points_come_from_and_puts_no_different_data_togeth
         ({"grid": {"partition": [1]}}, ["small.yml: partition: 1 cannot be used"]),
         ({"seeds": [0, 0]}, ["seed=0 and test learning_rate=0.001 seed=0 are the same point"]),
         ({"grid": {"partition.alpha": [1, 1.0]}}, ["are the same point"]),
+        ({"grid": {"partition.alpha[0]": [1]}}, ["partition.alpha[0]", "its keys with dots between them"]),
         ({"grid": {"data.path": ["/a", "/b"]}}, ["data.path differs", "environment"]),
         ({"paired": [{"partition.alpha": [1], "federation.rounds": [1, 2]}]}, ["partition.alpha has 1"]),
         ({"methods": ["fedavg", "mixtrue"]}, ["'mixtrue'", "'mixture'"]),
@@ -346,6 +347,16 @@ def test_a_mistake_in_an_experiment_is_told_before_anything_is_run(
     for words in expected:
         assert words in str(error.value)
     assert not (project.path / "data").exists()
+
+
+def test_points_that_would_look_alike_in_every_table_are_told(project: Project) -> None:
+    file = write(project, environments=["cifar10"], grid={})
+    content = yaml.safe_load(file.read_text())
+    (sweep,) = content["sweeps"]
+    other = {**sweep, "settings": {**SMALL, "partition.evaluated_clients": None}}
+    file.write_text(yaml.safe_dump({**content, "sweeps": [sweep, other]}))
+    told = experiment(project, "run", "small", code=1)
+    assert "cannot be told apart: a setting is null in one sweep and left out in another" in told
 
 
 def test_an_experiment_that_there_is_not_is_told_with_the_nearest(project: Project) -> None:

@@ -150,6 +150,26 @@ def test_gates_are_weighed_by_examples_and_then_by_seed():
     assert found["gain"].tolist() == pytest.approx([0.01] * 3)
 
 
+def test_gates_that_look_at_nothing_do_not_seem_to_know_the_classes():
+    """Constant gates of clients with unlike shares of other classes, one of them with none."""
+    weights = {0: (0.9, 90, 10), 1: (0.5, 60, 40), 2: (0.1, 100, 0)}
+    rows = [
+        {
+            "client_id": client,
+            "test_set": "local",
+            "class_group": group,
+            "n": n,
+            "mean_weight": weight,
+            "gain": 0.0,
+        }
+        for client, (weight, *counts) in weights.items()
+        for group, n in zip(("majority", "minority"), counts, strict=True)
+        if n
+    ]
+    found = gates_by_seed(point(0, rows)).set_index("class_group")["mean_weight"]
+    assert found.to_dict() == pytest.approx({"majority": 0.7, "minority": 0.7, "all": 0.5})
+
+
 def test_one_seed_has_a_mean_and_no_interval():
     assert over_seeds([0.5], 0.95).value == 0.5
     assert np.isnan([over_seeds([0.5], 0.95).low, over_seeds([0.5], 0.95).high]).all()

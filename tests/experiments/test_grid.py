@@ -74,6 +74,8 @@ def test_a_small_experiment_written_out():
 @pytest.mark.parametrize(
     ("given_range", "values"),
     [
+        ("{from: 50, to: 150, count: 3}", [50, 100, 150]),
+        ("{from: 1, to: 2, count: 3}", [1, 1.5, 2]),
         ("{from: 0.2, to: 1, count: 5}", [0.2, 0.4, 0.6, 0.8, 1.0]),
         ("{from: 1e-4, to: 1, count: 5, scale: log}", [0.0001, 0.001, 0.01, 0.1, 1.0]),
     ],

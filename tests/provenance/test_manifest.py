@@ -25,7 +25,7 @@ def test_a_manifest_survives_json_with_typed_and_plain_settings():
     parameters = {**small.plain_parameters(), "federation": typed.federation, "device": "auto", "seed": 11}
     run = {"run_id": "now", "env": "test", "pipeline_names": ["evaluation", "reporting"], "tags": []}
     manifest = build_manifest(
-        run, parameters, "cpu", {"fedexperts": "0f"}, "f0", {"b": "2", "a": "1"}, {"c": "3"}
+        run, parameters, {"device": "cpu"}, {"fedexperts": "0f"}, "f0", {"b": "2", "a": "1"}, {"c": "3"}
     )
     assert json.loads(json.dumps(manifest)) == manifest
     assert manifest["run_id"] == "now"
@@ -112,3 +112,40 @@ def test_the_data_that_a_run_reads_in_is_named_as_it_was_then():
     hooks.after_dataset_saved("examples", examples)
     hooks.after_dataset_saved("class_counts", None)
     assert hooks._data == fingerprint_examples(examples)
+
+
+def test_the_commit_and_the_code_are_those_that_the_run_began_with(repository, monkeypatch, caplog):
+    """Somebody pulls while a run goes on."""
+    saved = {}
+    catalog = SimpleNamespace(
+        load=lambda _: small.plain_parameters(),
+        get=lambda _: SimpleNamespace(_version="now", resolve_save_version=lambda: "now"),
+        save=saved.__setitem__,
+        exists=lambda _: False,
+    )
+    pipeline = SimpleNamespace(inputs=set, all_outputs=lambda: {"made"}, datasets=lambda: {"made"})
+    monkeypatch.setattr("fedexperts.hooks.is_versioned", lambda _: True)
+    (repository.folder / "module.py").write_text("one = 1")
+    repository.git("add", ".")
+    repository.git("commit", "-m", "second")
+    code.package_digest.cache_clear()
+    hooks = ManifestHooks()
+    try:
+        hooks.before_pipeline_run(pipeline, catalog)
+        begun = repository.git("rev-parse", "HEAD")
+        hooks.after_pipeline_run({"run_id": "now"}, pipeline, catalog)
+        unchanged = saved.pop("run_manifest")
+        (repository.folder / "module.py").write_text("one = 2")
+        repository.git("commit", "-am", "third")
+        hooks.after_pipeline_run({"run_id": "now"}, pipeline, catalog)
+        changed = saved.pop("run_manifest")
+    finally:
+        code.package_digest.cache_clear()
+    for manifest in (unchanged, changed):
+        assert (manifest["environment"]["git_commit"], manifest["environment"]["git_state"]) == (
+            begun,
+            "clean",
+        )
+    ((name, digest),) = unchanged["code"].items()
+    assert changed["code"] == {name: f"{digest}; changed while it ran"}
+    assert "was changed while this run went on" in caplog.text

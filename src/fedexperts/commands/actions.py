@@ -65,8 +65,13 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str
     _, points, wanted = _open(root, name, only)
     folder = root / OUTPUT / name
     finished = open_finished(root, (point.choice.environment for point in points))
-    before = read_state(root, folder)
-    missing = _missing(wanted, stand(root, points, before, [finished]))
+
+    def stand_now() -> dict[str, Entry]:
+        # Read anew each time: meanwhile another command may have noted something.
+        return stand(root, points, read_state(root, folder), [finished], failures)
+
+    failures: list[Failure] = []
+    missing = _missing(wanted, stand_now())
     planned: list[Job] = []
     for environment, found in finished.items():
         here = [point for point in missing if point.choice.environment == environment]
@@ -74,7 +79,6 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str
 
     at_once = max(1, min(jobs or joblib.cpu_count(), len(planned)))
     extra = {"engine.workers": max(1, joblib.cpu_count() // at_once)}
-    failures: list[Failure] = []
     try:
         if planned:
             with progress(f"Experiment {name}", len(planned)) as report, interruption.heeded():
@@ -82,13 +86,13 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str
                 lost = {failure.job for failure in failures}
 
                 def note(done: int, running: Sequence[str]) -> None:
-                    write_state(folder, stand(root, points, before, [finished], failures))
+                    write_state(folder, stand_now())
                     report(done + len(lost), _in_short(running))
 
                 possible = [job for job in planned if job not in lost]
                 run_jobs(possible, finished, extra, folder / "logs", at_once, note, failures)
     finally:
-        entries = stand(root, points, before, [finished], failures)
+        entries = stand_now()
         write_state(folder, entries)
         for failure in failures:
             log = f"\n    {failure.log}" if failure.log else ""

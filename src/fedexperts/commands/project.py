@@ -139,10 +139,27 @@ def check_points(root: Path, file: Path, choices: Sequence[Choice]) -> list[Poin
         if point.key in points:
             problems[f"  {points[point.key].choice.label} and {choice.label} are the same point"] = None
         points[point.key] = point
+    problems |= _alike(points.values())
     if problems:
         raise UserError("\n".join([f"{file}: this experiment cannot be used; nothing was run", *problems]))
     _check_one_source(points.values())
     return list(points.values())
+
+
+def _alike(points: Iterable[Point]) -> dict[str, None]:
+    """Name points that are not the same and would look it in every table."""
+    looks: dict[tuple[str, str], Point] = {}
+    problems: dict[str, None] = {}
+    for point in points:
+        told = {name: value for name, value in point.choice.axes.items() if value is not None}
+        look = (point.choice.environment, str(sorted(told.items())))
+        if look in looks:
+            problems[
+                f"  {looks[look].choice.label} and {point.choice.label} cannot be told apart: "
+                "a setting is null in one sweep and left out in another"
+            ] = None
+        looks[look] = point
+    return problems
 
 
 class _ExperimentOrigins(Origins):

@@ -16,7 +16,11 @@ MEASURES = ("mean_weight", "gain")
 
 
 def gates_by_seed(gates: pd.DataFrame) -> pd.DataFrame:
-    """Average the gates of every point over its clients' test examples.
+    """Average the gates of every point over its clients.
+
+    Clients differ in how many examples they have of their majority classes and of all others, so these two
+    are compared within clients: both are means over those that have examples of both, each counted once. Over
+    all examples, clients with few others would make the gate look as if it knew the classes.
 
     Args:
         gates: The long table (:func:`fedexperts.experiments.long_table.long_table`) of what
@@ -24,11 +28,14 @@ def gates_by_seed(gates: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row per setting, ``seed``, ``test_set`` and ``class_group`` (``all``, ``majority`` or ``minority``):
-        ``mean_weight`` and ``gain`` (nats).
+        ``mean_weight`` and ``gain`` (nats); for ``all`` over all test examples.
     """
     keys = [*axes_of(gates), "seed", *WHERE]
+    client = [*axes_of(gates), "seed", "test_set", "client_id"]
+    groups = gates.groupby(client, dropna=False)["class_group"].transform("nunique")
+    compared = gates[groups > 1].assign(n=1)
     rows: list[dict[str, Any]] = []
-    both = pd.concat([gates.assign(class_group=ALL), gates])
+    both = pd.concat([gates.assign(class_group=ALL), compared])
     for values, part in both.groupby(keys, dropna=False, sort=False):
         means = {measure: np.average(part[measure], weights=part["n"]) for measure in MEASURES}
         rows.append(dict(zip(keys, values, strict=True)) | means)

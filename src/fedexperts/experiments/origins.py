@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from fedexperts.errors import UserError
 from fedexperts.experiments.finished import read_manifest
+from fedexperts.experiments.grid import METHODS
 from fedexperts.experiments.long_table import along
 from fedexperts.experiments.summary import axes_of
 from fedexperts.provenance.environment import UNKNOWN
@@ -22,6 +25,8 @@ ALWAYS = ("git_commit", "git_state", "device", "processor", "torch", "data", "co
 """What every row has; modules of the user's own come behind."""
 MACHINE = ("device", "processor", "torch")
 BETWEEN = "; "
+WITHOUT_EFFECT = ("data.path", "engine.", METHODS)
+DIGITS = 12
 NOTHING = ("", "none")
 """The data of a run that saw none, and the device of one that trained nothing."""
 
@@ -35,8 +40,9 @@ def trace(points: Sequence[Point], manifests: Mapping[str, Sequence[Path]]) -> p
 
     Returns:
         A row per finished point: ``point``, ``environment``, the settings in which points differ, ``seed``,
-        ``date`` of its own run, ``versions`` of all, and what these runs say of :data:`ALWAYS` and of the
-        user's own modules: each value once, and ``unknown`` for a run that does not say.
+        ``date`` of its own run, ``versions`` of all, ``settings``, and what these runs say of :data:`ALWAYS`
+        and of the user's own modules: each value once, and ``unknown`` for a run that does not say.
+        ``settings`` is a fingerprint of what the experiment sets beside the axes.
 
     Raises:
         UserError: If seeds that belong to one setting were computed on different data.
@@ -49,7 +55,8 @@ def trace(points: Sequence[Point], manifests: Mapping[str, Sequence[Path]]) -> p
             date = runs[0].get("environment", {}).get("date", UNKNOWN)
             versions = BETWEEN.join(file.parent.name for file in manifests[point.key])
             told = _merge([_facts(run) for run in runs])
-            rows.append({**settings[point.key], "date": date, "versions": versions, **told})
+            about = {**settings[point.key], "date": date, "versions": versions, "settings": _settings(point)}
+            rows.append({**about, **told})
     table = pd.DataFrame(rows)
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
     _check_same_data(table, {point.short: point.choice.label for point in points})
@@ -62,6 +69,16 @@ def differences(table: pd.DataFrame) -> list[str]:
     found = [name for name in told if len(_values(table[name])) > 1]
     of_data = [_values(cells) for _, cells in table.groupby("environment")["data"]]
     return [*found, *(["data"] if any(len(values) > 1 for values in of_data) else [])]
+
+
+def _settings(point: Point) -> str:
+    """Fingerprint what the experiment sets beside the axes; the data have a fingerprint of their own."""
+    others = {
+        name: value
+        for name, value in point.choice.settings.items()
+        if name not in point.choice.axes and not name.startswith(WITHOUT_EFFECT)
+    }
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -26,6 +27,14 @@ def _one_value(value: object) -> object:
     return value
 
 
+def _dotted(name: str) -> str:
+    if not DOTTED.fullmatch(name):
+        raise ValueError("a setting is named by its keys with dots between them, as in federation.rounds")
+    return name
+
+
+DOTTED = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+Name = Annotated[str, AfterValidator(_dotted)]
 Value = Annotated[Any, AfterValidator(_one_value)]
 
 
@@ -40,8 +49,8 @@ class Range(Settings):
     """
 
     # `from` reads best in a file, and is a keyword of the language.
-    first: float = Field(alias="from")
-    last: float = Field(alias="to")
+    first: int | float = Field(alias="from")
+    last: int | float = Field(alias="to")
     count: Annotated[int, Field(ge=2)]
     scale: Literal["linear", "log"] = "linear"
 
@@ -52,9 +61,11 @@ class Range(Settings):
         return self
 
     def values(self) -> list[Value]:
-        """List the values, rounded to ten significant digits so that 0.3 is 0.3."""
+        """List the values, rounded to ten significant digits so that 0.3 is 0.3; whole between whole ends."""
         spaced = np.linspace if self.scale == "linear" else np.geomspace
-        return [float(f"{value:.10g}") for value in spaced(self.first, self.last, self.count)]
+        values = [float(f"{value:.10g}") for value in spaced(self.first, self.last, self.count)]
+        whole = isinstance(self.first, int) and isinstance(self.last, int)
+        return [int(value) if whole and value.is_integer() else value for value in values]
 
 
 def _form(values: object) -> str:
@@ -80,9 +91,9 @@ class Sweep(Settings):
     """
 
     environments: Annotated[list[str], Field(min_length=1)]
-    settings: dict[str, Value] = Field(default={})
-    grid: dict[str, Values] = Field(default={})
-    paired: list[Annotated[dict[str, Values], Field(min_length=1)]] = Field(default=[])
+    settings: dict[Name, Value] = Field(default={})
+    grid: dict[Name, Values] = Field(default={})
+    paired: list[Annotated[dict[Name, Values], Field(min_length=1)]] = Field(default=[])
 
 
 class Experiment(Settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import platform
 from functools import cache
 from importlib.metadata import version
@@ -13,6 +14,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 COMPUTING = ("torch", "numpy")
+CHANGED = "changed while it ran"
+
+logger = logging.getLogger(__name__)
 
 
 def describe_code(*names: str) -> dict[str, str]:
@@ -58,6 +62,27 @@ def _source_of(module: str) -> bytes:
 @cache
 def package_digest() -> bytes:
     """Fingerprint every file of this package, as it was when this was first asked for."""
+    return _read_package()
+
+
+def as_of_now(begun: dict[str, str]) -> dict[str, str]:
+    """Say of the code that a run began with whether it is still there.
+
+    Modules are imported when they are first needed, so a run whose files change may compute with both.
+
+    Args:
+        begun: As :func:`digest_modules` returned it when the run began.
+
+    Returns:
+        The same, with a word behind the fingerprint of this package if its files are others now.
+    """
+    if _read_package() == package_digest():
+        return begun
+    logger.warning("The code of %s was changed while this run went on; the manifest says so", PACKAGE.name)
+    return {**begun, PACKAGE.name: f"{begun[PACKAGE.name]}; {CHANGED}"}
+
+
+def _read_package() -> bytes:
     found = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         found.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")

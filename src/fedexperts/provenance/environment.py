@@ -32,21 +32,32 @@ def describe_environment(device: str) -> dict[str, str]:
         device: The device the run asked for.
 
     Returns:
-        A text for each. ``git_state`` is ``clean``, ``dirty`` (the working tree differs from ``git_commit``)
-        or ``unknown`` (there is no repository, or no git).
+        A text for each, those of :func:`describe_commit` among them.
     """
-    commit = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain")
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        "git_commit": commit or UNKNOWN,
-        "git_state": UNKNOWN if not commit or changes is None else ("dirty" if changes else "clean"),
+        **describe_commit(),
         "device": device,
         "platform": platform.platform(),
         "processor": code.processor_model(),
         "processors": str(os.cpu_count() or UNKNOWN),
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
+    }
+
+
+def describe_commit() -> dict[str, str]:
+    """Note the commit of the project's code.
+
+    Returns:
+        ``git_commit``, and as ``git_state`` ``clean``, ``dirty`` (the working tree differs from the commit)
+        or ``unknown`` (there is no repository, or no git).
+    """
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain")
+    return {
+        "git_commit": commit or UNKNOWN,
+        "git_state": UNKNOWN if not commit or changes is None else ("dirty" if changes else "clean"),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fedexperts.provenance.environment import describe_environment
 from fedexperts.provenance.record import plain
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ LISTS = {
 def build_manifest(
     run: Mapping[str, Any],
     parameters: dict[str, Any],
-    device: str,
+    environment: Mapping[str, str],
     code: Mapping[str, str],
     data: str,
     loaded: dict[str, str],
@@ -38,7 +37,7 @@ def build_manifest(
     Args:
         run: What Kedro's hooks are told about the run: pipelines, environment and the like.
         parameters: All settings of the run.
-        device: What the run computed on.
+        environment: Date, commit, machine and packages; see :mod:`fedexperts.provenance.environment`.
         code: A fingerprint for each module that it computed with.
         data: A fingerprint of the examples; empty where it saw none.
         loaded: The version of each stored input that the run read.
@@ -54,7 +53,7 @@ def build_manifest(
         "run_id": run["run_id"],
         "run": _options(run, settings, loaded),
         "seed": settings["seed"],
-        "environment": describe_environment(device),
+        "environment": dict(environment),
         "code": dict(code),
         "data": data,
         "loaded_versions": dict(sorted(loaded.items())),
