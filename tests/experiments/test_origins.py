@@ -120,6 +120,22 @@ def test_a_point_has_the_results_of_the_runs_that_it_comes_from(tmp_path):
     assert read_state(tmp_path, tmp_path) == {only.key: entry}
 
 
+def test_of_several_copies_the_newest_run_of_a_point_counts(tmp_path):
+    def copy(name, version):
+        file = tmp_path / name / "client_metrics"
+        file.parent.mkdir()
+        file.write_text("")
+        made = Made(only.key, tmp_path / name / "manifest", {file.name: file}, {file.name: version}, ())
+        return {"test": SimpleNamespace(made={only.key: made})}
+
+    only = point()
+    copies = [copy("a", "2026-11-24"), copy("b", "2026-11-29"), copy("c", "2026-11-23")]
+    (entry,) = stand(tmp_path, [only], {}, copies).values()
+    assert entry.manifest == "b/manifest"
+    (entry,) = stand(tmp_path, [only], {}, [*copies[:1], {"test": SimpleNamespace(made={})}]).values()
+    assert entry.manifest == "a/manifest"
+
+
 def test_what_an_earlier_version_remembered_is_not_forgotten(tmp_path):
     entry = {"label": "a", "state": "finished", "manifest": "m", "results": {}, "reason": "", "log": ""}
     (tmp_path / "points.json").write_text(json.dumps({"k": entry}))

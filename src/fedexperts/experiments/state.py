@@ -85,7 +85,7 @@ def stand(
         root: The project's folder, which files are named from.
         points: The points.
         before: How they stood.
-        sources: The results there are, by environment; the first source that has a point's counts.
+        sources: The results there are, by environment; of several that have a point's, the newest counts.
         failures: What has failed since.
 
     Returns:
@@ -96,7 +96,8 @@ def stand(
     for point in points:
         label = point.choice.label
         made = [source[point.choice.environment].made for source in sources]
-        found = next((there for there in made if point.key in there), None)
+        having = [there for there in made if point.key in there]
+        found = max(having, key=lambda there: max(there[point.key].versions.values()), default=None)
         old = before.get(point.key, Entry(label))
         if found:
             lineage = found[point.key].lineage
