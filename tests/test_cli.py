@@ -77,6 +77,16 @@ def test_a_full_run_prints_the_comparison_and_says_where_the_report_is(project: 
     assert "Warning" not in result.stdout + result.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_table_that_cannot_be_shown_costs_no_manifest(copied: Project) -> None:
+    before = copied.latest("08_reporting", "run_manifest.json")
+    command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", "reporting"]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(command, cwd=copied.path, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert result.returncode != 0
+    assert copied.latest("08_reporting", "run_manifest.json") > before
+
+
 def test_metrics_have_a_row_per_client_method_and_test_set(finished_project: Project) -> None:
     metrics = pd.read_parquet(finished_project.latest("07_model_output", "client_metrics.parquet"))
     columns = [

@@ -127,12 +127,12 @@ def test_the_environments_that_are_named_exist() -> None:
     assert [name for name in named if not (ROOT / "conf" / name).is_dir()] == []
 
 
-def test_the_floors_are_those_that_import_linter_holds() -> None:
+def test_the_layers_are_those_that_import_linter_holds() -> None:
     contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("\nlayers = ")[1].split("\n]")[
         0
     ] + "]"
-    held = [set(re.split(r" [|:] ", floor)) for floor in ast.literal_eval(contract)]
-    shown = [set(CODE.findall(rooms)) for _, rooms, _ in rows(ARCHITECTURE, "floor")]
+    held = [set(re.split(r" [|:] ", layer)) for layer in ast.literal_eval(contract)]
+    shown = [set(CODE.findall(modules)) for _, modules, _ in rows(ARCHITECTURE, "layer")]
     assert shown == held
 
 

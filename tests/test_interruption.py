@@ -23,6 +23,17 @@ def test_a_signal_is_heeded_at_the_next_report(number):
     check()
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_under_nohup_a_closed_terminal_is_not_heeded():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with heeded():
+            os.kill(os.getpid(), signal.SIGHUP)
+            check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_the_second_one_stops_at_once():
     def be_stopped_twice():
         os.kill(os.getpid(), signal.SIGINT)

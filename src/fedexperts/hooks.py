@@ -138,7 +138,7 @@ class ManifestHooks:
                 else:
                     loaded[name] = str(dataset.resolve_load_version())
         if saved:
-            environment = describe_environment(_device(pipeline, catalog)) | self._commit
+            environment = describe_environment(_device(pipeline, catalog), self._commit)
             code, data = as_of_now(self._code), self._data or _data(written, catalog)
             manifest = build_manifest(
                 run_params, catalog.load("parameters"), environment, code, data, loaded, saved
@@ -149,7 +149,8 @@ class ManifestHooks:
 class ResultHooks:
     """Shows the result where a run made one."""
 
-    @hook_impl
+    # Last: the manifest is written even where the table cannot be shown, as on a closed terminal.
+    @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print the comparison, and where the report lies."""
         if "report" not in pipeline.all_outputs():

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, noted when they come and heeded where nothing is lost.
+"""Ctrl-C, SIGTERM and a closed terminal, noted when they come and heeded where nothing is lost.
 
 Whoever works step by step asks with :func:`check` where a step has ended; whoever reports to
 :func:`fedexperts.progress.progress` does so with every report.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Windows has no SIGHUP, which says that the terminal is gone."""
 
 _noted: list[int] = []
 
@@ -49,11 +50,15 @@ def heeded() -> Iterator[None]:
 
     To be used in the main thread.
     """
-    before = [signal.signal(number, _note) for number in SIGNALS]
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        # nohup has it ignored, to outlive the terminal
+        if not (number == getattr(signal, "SIGHUP", None) and handler is signal.SIG_IGN):
+            signal.signal(number, _note)
     try:
         yield
     finally:
-        for number, handler in zip(SIGNALS, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
         _noted.clear()
 
@@ -67,4 +72,5 @@ def _note(number: int, _frame: FrameType | None) -> None:
     if multiprocessing.parent_process() is None:
         if len(_noted) > 1:
             raise KeyboardInterrupt
-        os.write(2, b"\nStopping after this step; once more to stop at once.\n")
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, b"\nStopping after this step; once more to stop at once.\n")

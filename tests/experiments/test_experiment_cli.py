@@ -152,6 +152,18 @@ def test_another_setting_of_the_evaluation_trains_nothing_anew(copied: Project, 
     assert all("--pipelines evaluation " in line for line in lines[1:])
 
 
+def test_runs_of_another_version_do_not_count_and_are_named(copied: Project, capsys) -> None:
+    for file in copied.path.glob("data/08_reporting/test/run_manifest.json/*/run_manifest.json"):
+        manifest = json.loads(file.read_text())
+        manifest["parameters"]["federation"]["new"] = 1
+        file.write_text(json.dumps(manifest))
+    write(copied, name="other")
+    actions.status(copied.path, "other")
+    said = capsys.readouterr()
+    assert "0 of 2 points are finished" in said.out
+    assert "3 runs of test were made with settings of another version of the project" in said.err
+
+
 def test_results_whose_models_were_deleted_are_still_finished(copied: Project, capsys) -> None:
     shutil.rmtree(copied.path / "data" / "06_models")
     actions.status(copied.path, "small")
@@ -206,6 +218,7 @@ def test_a_place_outside_of_the_project_is_the_same_in_every_copy(project: Proje
     outside = {"type": "pandas.ParquetDataset", "filepath": str(tmp_path / "outside"), "versioned": True}
     catalog = project.path / "conf" / "test" / "catalog.yml"
     catalog.write_text(yaml.safe_dump({"client_metrics": outside}), encoding="utf-8")
+    (tmp_path / "copy/data/08_reporting/test/run_manifest.json").mkdir(parents=True)
     places = open_finished(project.path, ["test"], tmp_path / "copy")["test"].places
     assert places["client_metrics"] == tmp_path / "outside"
     assert places["clients"].is_relative_to(tmp_path / "copy")
@@ -250,6 +263,8 @@ def test_the_commands_can_be_run_anywhere_and_collected(undisturbed: Project, tm
         result = there.kedro(*shlex.split(line)[1:])
         assert result.returncode == 0, result.stderr
     assert "1 of 2 points" in experiment(here, "collect", "small", "--from", str(there.path))
+    nowhere = experiment(here, "collect", "small", "--from", str(there.path / "data"), code=1)
+    assert f"{there.path / 'data'}: nothing has been run here" in nowhere
     actions.status(here.path, "small")
     assert "1 of 2 points" in capsys.readouterr().out, "what was collected is remembered"
     assert not actions.run(here.path, "small", None, {"learning_rate": ["0.01"]})
@@ -328,6 +343,7 @@ def test_the_report_says_what_points_come_from_and_puts_no_different_data_togeth
         ),
         ({"grid": {"partition.scheme": ["iid", "idi"]}}, ["small.yml: partition.scheme", "'idi'"]),
         ({"grid": {"seed.x": [1]}}, ["seed.x, and what it would be a part of"]),
+        ({"grid": {"personalization.methods.0": ["local"]}}, ["small.yml: personalization.methods: {'0'"]),
         ({"grid": {"partition": [1]}}, ["small.yml: partition: 1 cannot be used"]),
         ({"seeds": [0, 0]}, ["seed=0 and test learning_rate=0.001 seed=0 are the same point"]),
         ({"grid": {"partition.alpha": [1, 1.0]}}, ["are the same point"]),

@@ -115,7 +115,9 @@ def test_other_environments_and_versions_of_the_project_do_not_count(folder):
     folder.write("run_manifest", "2", json.dumps(manifest))
     folder.write("run_manifest", "3", "{}")
     folder.write("run_manifest", "4", "[]")
-    assert len(folder.finished("other").made) == 1
+    found = folder.finished("other")
+    assert len(found.made) == 1
+    assert [file.parent.name for file in found.unreadable] == ["2", "3", "4"]
 
 
 def test_of_the_same_made_twice_the_newest_counts_and_new_runs_are_seen(folder):

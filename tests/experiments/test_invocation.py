@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fedexperts.commands.overrides import parse_overrides
 from fedexperts.errors import UserError
-from fedexperts.experiments.invocation import kedro_run, shell_line
+from fedexperts.experiments.invocation import kedro_run
 
 WORDS = st.text(st.characters(exclude_characters="$", exclude_categories=["C", "Z"]), min_size=0, max_size=8)
 SCALARS = st.one_of(
@@ -33,7 +33,7 @@ def test_the_command_line_is_read_back_as_what_was_written(settings):
     arguments = kedro_run(
         "test", ["one", "two"], {f"group.{name}": value for name, value in settings.items()}
     )
-    again = shlex.split(shell_line(arguments))
+    again = shlex.split(shlex.join(arguments))
     assert again == arguments
     assert arguments[:6] == ["kedro", "run", "--env", "test", "--pipelines", "one,two"]
     assert parse_overrides(again[7]) == {"group": settings}

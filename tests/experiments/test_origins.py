@@ -12,6 +12,7 @@ from fedexperts.experiments.finished import Made
 from fedexperts.experiments.grid import Choice
 from fedexperts.experiments.origins import differences, trace
 from fedexperts.experiments.plan import Point
+from fedexperts.experiments.runner import Failure
 from fedexperts.experiments.state import read_state, stand, write_state
 from fedexperts.provenance.fingerprint import fingerprint
 
@@ -116,8 +117,22 @@ def test_a_point_has_the_results_of_the_runs_that_it_comes_from(tmp_path):
         "client_metrics": "client_metrics/2",
         "federation_history": "federation_history/1",
     }
-    write_state(tmp_path, {only.key: entry})
+    write_state(tmp_path, tmp_path, {only.key: entry})
     assert read_state(tmp_path, tmp_path) == {only.key: entry}
+    write_state(tmp_path, tmp_path, {})
+    assert read_state(tmp_path, tmp_path) == {only.key: entry}, "its point may be asked for again"
+
+
+def test_a_point_fails_for_the_first_reason_that_there_is(tmp_path):
+    only = point()
+    job = SimpleNamespace(points=[only])
+    failures = [
+        Failure(job, "it diverged", tmp_path / "log"),
+        Failure(job, "a run whose results it needs failed", None),
+    ]
+    nothing = [{"test": SimpleNamespace(made={})}]
+    (entry,) = stand(tmp_path, [only], {}, nothing, failures).values()
+    assert (entry.reason, entry.log) == ("it diverged", "log")
 
 
 def test_of_several_copies_the_newest_run_of_a_point_counts(tmp_path):
@@ -125,15 +140,19 @@ def test_of_several_copies_the_newest_run_of_a_point_counts(tmp_path):
         file = tmp_path / name / "client_metrics"
         file.parent.mkdir()
         file.write_text("")
-        made = Made(only.key, tmp_path / name / "manifest", {file.name: file}, {file.name: version}, ())
+        manifest = tmp_path / name / version / "manifest"
+        made = Made(only.key, manifest, {file.name: file}, {file.name: version}, ())
         return {"test": SimpleNamespace(made={only.key: made})}
 
     only = point()
     copies = [copy("a", "2026-11-24"), copy("b", "2026-11-29"), copy("c", "2026-11-23")]
     (entry,) = stand(tmp_path, [only], {}, copies).values()
-    assert entry.manifest == "b/manifest"
+    assert entry.manifest == "b/2026-11-29/manifest"
+    noted = {only.key: entry}
+    for older in (copies[:1], [{"test": SimpleNamespace(made={})}]):
+        assert stand(tmp_path, [only], noted, older) == noted, "what is here or elsewhere is older"
     (entry,) = stand(tmp_path, [only], {}, [*copies[:1], {"test": SimpleNamespace(made={})}]).values()
-    assert entry.manifest == "a/manifest"
+    assert entry.manifest == "a/2026-11-24/manifest"
 
 
 def test_what_an_earlier_version_remembered_is_not_forgotten(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from fedexperts.hooks import ManifestHooks
 from fedexperts.provenance import code
-from fedexperts.provenance.environment import PACKAGES, describe_environment
+from fedexperts.provenance.environment import PACKAGES, describe_commit, describe_environment
 from fedexperts.provenance.fingerprint import fingerprint_examples
 from fedexperts.provenance.manifest import build_manifest
 
@@ -45,7 +45,7 @@ def test_a_manifest_survives_json_with_typed_and_plain_settings():
 
 
 def test_the_packages_are_named_with_their_versions():
-    found = describe_environment("cpu")
+    found = describe_environment("cpu", describe_commit())
     assert found["torch"] == version("torch")
     assert set(PACKAGES) <= set(found)
     assert all(isinstance(value, str) for value in found.values())
@@ -76,10 +76,10 @@ def repository(tmp_path, monkeypatch):
 
 
 def test_the_commit_is_named_and_whether_the_tree_differs_from_it(repository):
-    found = describe_environment("cpu")
+    found = describe_environment("cpu", describe_commit())
     assert (found["git_commit"], found["git_state"]) == (repository.git("rev-parse", "HEAD"), "clean")
     (repository.folder / "file").write_text("two")
-    assert describe_environment("cpu")["git_state"] == "dirty"
+    assert describe_environment("cpu", describe_commit())["git_state"] == "dirty"
 
 
 def test_the_folder_that_the_command_is_given_in_does_not_matter(repository, tmp_path_factory, monkeypatch):
@@ -88,20 +88,20 @@ def test_the_folder_that_the_command_is_given_in_does_not_matter(repository, tmp
     inner.mkdir()
     for folder in (inner, tmp_path_factory.mktemp("elsewhere")):
         monkeypatch.chdir(folder)
-        found = describe_environment("cpu")
+        found = describe_environment("cpu", describe_commit())
         assert (found["git_commit"], found["git_state"]) == (commit, "clean")
 
 
 def test_a_folder_without_a_repository_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "PACKAGE", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    found = describe_environment("cpu")
+    found = describe_environment("cpu", describe_commit())
     assert (found["git_commit"], found["git_state"]) == ("unknown", "unknown")
 
 
 def test_a_machine_without_git_is_unknown(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    found = describe_environment("cpu")
+    found = describe_environment("cpu", describe_commit())
     assert (found["git_commit"], found["git_state"]) == ("unknown", "unknown")
 
 

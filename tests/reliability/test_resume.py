@@ -19,6 +19,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from fedexperts import interruption
+
 conftest = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "conftest.py")))
 
 KILLS = int(os.environ.get("FEDEXPERTS_KILLS", "4"))
@@ -87,8 +89,10 @@ def test_killed_runs_give_the_same_bits(undisturbed, project):
     print(f"{kills} kills, {torn} of them left a torn file, {finished} runs finished, all alike")  # noqa: T201
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", interruption.SIGNALS)
 def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_goes_on(undisturbed, project, number):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("it is ignored here, as by nohup")
     run = start(project)
     deadline = time.monotonic() + conftest.PATIENCE
     while not list(project.path.glob("data/09_unfinished/test/generalist-*/step-*")):

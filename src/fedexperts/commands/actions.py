@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +20,7 @@ from fedexperts.commands.project import (
 from fedexperts.errors import UserError
 from fedexperts.experiments.finished import versions_to_load
 from fedexperts.experiments.grid import expand, select
-from fedexperts.experiments.invocation import kedro_run, shell_line
+from fedexperts.experiments.invocation import kedro_run
 from fedexperts.experiments.origins import differences, trace
 from fedexperts.experiments.plan import alone, plan
 from fedexperts.experiments.report import check_figures, write_report
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from fedexperts.experiments.finished import Finished
     from fedexperts.experiments.plan import Job, Point
     from fedexperts.experiments.specification import Experiment
     from fedexperts.experiments.state import Entry
@@ -64,7 +66,7 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str
     """
     _, points, wanted = _open(root, name, only)
     folder = root / OUTPUT / name
-    finished = open_finished(root, (point.choice.environment for point in points))
+    finished = _open_finished(root, points)
 
     def stand_now() -> dict[str, Entry]:
         # Read anew each time: meanwhile another command may have noted something.
@@ -86,14 +88,14 @@ def run(root: Path, name: str, jobs: int | None, only: Mapping[str, Sequence[str
                 lost = {failure.job for failure in failures}
 
                 def note(done: int, running: Sequence[str]) -> None:
-                    write_state(folder, stand_now())
+                    write_state(root, folder, stand_now())
                     report(done + len(lost), _in_short(running))
 
                 possible = [job for job in planned if job not in lost]
                 run_jobs(possible, finished, extra, folder / "logs", at_once, note, failures)
     finally:
         entries = stand_now()
-        write_state(folder, entries)
+        write_state(root, folder, entries)
         for failure in failures:
             log = f"\n    {failure.log}" if failure.log else ""
             click.echo(f"failed: {failure.job.label}: {failure.reason}{log}", err=True)
@@ -106,22 +108,22 @@ def status(root: Path, name: str) -> None:
     """Print how every point stands."""
     entries = _gather(root, name, ())[2]
     for key, entry in entries.items():
-        told = entry.manifest or " ".join(text for text in (entry.log, entry.reason) if text)
-        click.echo(f"{key[:10]}  {entry.state:<8}  {entry.label}  {told}".rstrip())
+        where = entry.manifest or " ".join(text for text in (entry.log, entry.reason) if text)
+        click.echo(f"{key[:10]}  {entry.state:<8}  {entry.label}  {where}".rstrip())
     click.echo(_count(entries))
 
 
 def print_commands(root: Path, name: str, only: Mapping[str, Sequence[str]]) -> None:
     """Print a command line for each point that is not finished, and those to run once before."""
     _, points, wanted = _open(root, name, only)
-    finished = open_finished(root, (point.choice.environment for point in points))
+    finished = _open_finished(root, points)
     missing = _missing(wanted, stand(root, points, read_state(root, root / OUTPUT / name), [finished]))
     environments = dict.fromkeys(point.choice.environment for point in missing)
     if missing:
         click.echo("# once, before the others")
     for environment in environments:
         click.echo(
-            shell_line(_ingestion(root, next(p for p in missing if p.choice.environment == environment)))
+            shlex.join(_ingestion(root, next(p for p in missing if p.choice.environment == environment)))
         )
     if missing:
         click.echo("# the points, in any order")
@@ -130,13 +132,13 @@ def print_commands(root: Path, name: str, only: Mapping[str, Sequence[str]]) -> 
         job = alone(point, found.stages, found.made)
         versions = versions_to_load(job, found.made)
         names = [stage.name for stage in job.stages]
-        click.echo(shell_line(kedro_run(job.environment, names, point.choice.settings, versions)))
+        click.echo(shlex.join(kedro_run(job.environment, names, point.choice.settings, versions)))
 
 
 def collect(root: Path, name: str, copies: Sequence[Path]) -> None:
     """Note which points are finished, here and in other copies of the project."""
     _, _, entries = _gather(root, name, copies)
-    write_state(root / OUTPUT / name, entries)
+    write_state(root, root / OUTPUT / name, entries)
     click.echo(_count(entries))
 
 
@@ -151,7 +153,7 @@ def report(root: Path, name: str) -> None:
     }
     runs = {key: [root / file for file in (entry.manifest, *entry.sources)] for key, entry in done.items()}
     folder = root / OUTPUT / name
-    write_state(folder, entries)
+    write_state(root, folder, entries)
     origins = trace(points, runs)
     for file in write_report(experiment, points, results, origins, folder):
         click.echo(str(file.relative_to(root)))
@@ -161,7 +163,7 @@ def report(root: Path, name: str) -> None:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    return {file.stem: file for file in sorted((conf_folder(root) / FOLDER).glob("*.yml"))}
+    return {file.stem: file for file in sorted((conf_folder(root) / FOLDER).glob("*.y*ml"))}
 
 
 def _open(
@@ -182,9 +184,21 @@ def _gather(
     root: Path, name: str, copies: Sequence[Path]
 ) -> tuple[Experiment, list[Point], dict[str, Entry]]:
     experiment, points, _ = _open(root, name, {})
-    environments = [point.choice.environment for point in points]
-    sources = [open_finished(root, environments, copy) for copy in (None, *copies)]
+    sources = [_open_finished(root, points, copy) for copy in (None, *copies)]
     return experiment, points, stand(root, points, read_state(root, root / OUTPUT / name), sources)
+
+
+def _open_finished(root: Path, points: Sequence[Point], copy: Path | None = None) -> dict[str, Finished]:
+    """Read what has been computed, and say what of it does not count."""
+    finished = open_finished(root, (point.choice.environment for point in points), copy)
+    for environment, found in finished.items():
+        if found.unreadable:
+            click.echo(
+                f"{len(found.unreadable)} runs of {environment} were made with settings of another version "
+                f"of the project, and do not count; the first is {found.unreadable[0].parent}",
+                err=True,
+            )
+    return finished
 
 
 def _missing(wanted: Sequence[Point], entries: Mapping[str, Entry]) -> list[Point]:

@@ -1,8 +1,9 @@
 """What stopped a run, in words for the person who can mend it.
 
-There are three kinds. A *mistake* in settings, files or the command line is told and nothing more. What the
-*machine* refuses, such as room on a full disk, is told as such. Anything else is a *fault* in the program: it
-is called that, and never dressed up as a mistake of the user's. The traceback of the last two is kept.
+There are three kinds. A *mistake* in settings, files or the command line is reported and nothing more. What
+the *machine* refuses, such as room on a full disk, is reported as such. Anything else is a *fault* in the
+program: it is called that, and never dressed up as a mistake of the user's. The traceback of the last two is
+kept.
 """
 
 from __future__ import annotations
@@ -63,14 +64,14 @@ def tell(
     """
     chain = list(_causes(error))
     for words in (_mistake, _refused_by_kedro, _of_configuration):
-        told = next((found for part in chain if (found := words(part, files))), None)
-        if told:
-            return told
-    told = next((found for part in chain if (found := _refused_by_machine(part))), None) or (
+        text = next((found for part in chain if (found := words(part, files))), None)
+        if text:
+            return text
+    text = next((found for part in chain if (found := _refused_by_machine(part))), None) or (
         f"this is a fault in the program, or in a module of your own, and not in your settings or data:\n"
         f"{type(chain[-1]).__name__}: {chain[-1]}"
     )
-    return f"{told}\n{_keep_traceback(error, project)}{hint}"
+    return f"{text}\n{_keep_traceback(error, project)}{hint}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -125,8 +126,8 @@ def _refused_by_machine(error: BaseException) -> str | None:
             "Smaller batches or models need less, and so do fewer clients at once."
         )
     # some libraries tell the number of the system's error in their text alone
-    told = re.search(r"\(os error (\d+)\)", text)
-    code = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    named = re.search(r"\(os error (\d+)\)", text)
+    code = error.errno if isinstance(error, OSError) else int(named[1]) if named else None
     return f"the machine refused: {text}\n{REMEDIES.get(code, '')}".rstrip() if code else None
 
 

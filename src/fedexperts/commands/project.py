@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from fedexperts.configuration import Origins, check_parameters
 from fedexperts.errors import UserError
-from fedexperts.experiments.finished import Finished
+from fedexperts.experiments.finished import MANIFEST, Finished
 from fedexperts.experiments.plan import Point
 from fedexperts.experiments.stages import Stage, canonical, stage_keys
 from fedexperts.experiments.state import METRICS
@@ -97,6 +97,9 @@ def open_finished(
         root: The project's folder.
         environments: Folders of ``conf``.
         elsewhere: Another copy of the project, to read its results instead of this one's.
+
+    Raises:
+        UserError: If there is no such copy, or nothing has been run in it.
     """
     found = {}
     for environment in dict.fromkeys(environments):
@@ -105,6 +108,11 @@ def open_finished(
         places = {name: (elsewhere or root) / place for name, place in places.items()}
         found[environment] = Finished(environment, places, stages)
         found[environment].update()
+    if elsewhere and not any(known.places[MANIFEST].is_dir() for known in found.values()):
+        wanted = ", ".join(str(known.places[MANIFEST]) for known in found.values())
+        raise UserError(
+            f"{elsewhere}: nothing has been run here; a copy of the project with results has {wanted}"
+        )
     return found
 
 
@@ -151,8 +159,8 @@ def _alike(points: Iterable[Point]) -> dict[str, None]:
     looks: dict[tuple[str, str], Point] = {}
     problems: dict[str, None] = {}
     for point in points:
-        told = {name: value for name, value in point.choice.axes.items() if value is not None}
-        look = (point.choice.environment, str(sorted(told.items())))
+        shown = {name: value for name, value in point.choice.axes.items() if value is not None}
+        look = (point.choice.environment, str(sorted(shown.items())))
         if look in looks:
             problems[
                 f"  {looks[look].choice.label} and {point.choice.label} cannot be told apart: "
@@ -184,9 +192,10 @@ def _origins(root: Path, environment: str) -> Origins:
 
 def _with(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Change settings by their dotted names, as ``--params`` does."""
-    changed = OmegaConf.create(dict(parameters))
+    changes = OmegaConf.create({})
     for name, value in settings.items():
-        OmegaConf.update(changed, name, value, merge=True)
+        OmegaConf.update(changes, name, value, merge=True, force_add=True)
+    changed = OmegaConf.merge(OmegaConf.create(dict(parameters)), changes)
     return cast("dict[str, Any]", OmegaConf.to_container(changed))
 
 

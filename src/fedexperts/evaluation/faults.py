@@ -22,27 +22,27 @@ def describe_faults(client_metrics: pd.DataFrame, history: pd.DataFrame) -> list
     Returns:
         A sentence for each kind of fault that occurred.
     """
-    told = []
+    sentences = []
     rounds = history[history["failed"] != ""]
     if len(rounds):
         clients = {client for failed in rounds["failed"] for client in failed.split()}
-        told.append(
+        sentences.append(
             f"In {len(rounds)} of {len(history)} rounds an update was left out because training had failed "
             f"({_clients(map(int, clients))})."
         )
     if absent := int(history["absent"].sum()):
-        told.append(
+        sentences.append(
             f"{absent} updates did not arrive in time; the averages are of those that did."
             if absent > 1
             else "One update did not arrive in time; the average is of those that did."
         )
     failed = client_metrics[client_metrics["failed"]]
     if len(failed):
-        told.append(
+        sentences.append(
             f"The training of personal models failed for {_clients(failed['client_id'].unique())} "
             f"({listing(sorted(failed['method'].unique()))}); the generalist stands in for them."
         )
-    return told
+    return sentences
 
 
 def _clients(numbers: Iterable[int]) -> str:

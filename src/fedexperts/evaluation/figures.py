@@ -39,8 +39,8 @@ def validation_curve(federation_history: pd.DataFrame) -> go.Figure:
     drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.55, 0.45])
     kept = federation_history[federation_history["best"].astype(bool)]
     number = int(kept["round"].iloc[0])
-    told = f"Mean over the validation clients. The model of round {number} was kept."
-    dress(drawn, "FedAvg's validation curve", told, height=480)
+    subtitle = f"Mean over the validation clients. The model of round {number} was kept."
+    dress(drawn, "FedAvg's validation curve", subtitle, height=480)
     blue = KNOWN_LOOKS[GENERALIST].colour
     curves = (
         (1, "train_loss", "training", RULE, "lines", ".3f"),

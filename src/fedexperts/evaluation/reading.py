@@ -190,15 +190,15 @@ def _by_role(pairs: PairedAccuracy, settings: EvaluationSettings, seed: int) -> 
     if len(groups) == 1:
         return ""
     method = MIXTURE if MIXTURE in pairs.methods else GENERALIST
-    told = []
+    phrases = []
     for group, name in ROLES.items():
         if group not in groups:
             continue
         members = groups[group]
         bootstrap = Bootstrap.of(members.clients, settings.resamples, settings.confidence, seed)
         reached = _with_interval(bootstrap.estimate(mean, members.row("local", method)))
-        told.append(f"{reached} for the {members.clients} {name}")
-    return f"With {looks([method])[method].phrase}, local accuracy is {listing(told)}."
+        phrases.append(f"{reached} for the {members.clients} {name}")
+    return f"With {looks([method])[method].phrase}, local accuracy is {listing(phrases)}."
 
 
 def _with_interval(estimate: Estimate) -> str:

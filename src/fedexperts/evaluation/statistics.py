@@ -152,6 +152,12 @@ def ratio_of_means(values: Floats) -> Floats:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
+def roles_of(rows: pd.DataFrame) -> NDArray[np.object_]:
+    """Say what each row's client is: ``unseen`` before ``opted_out`` before ``opted_in``."""
+    is_role = [rows[role].astype(bool) for role in (UNSEEN, OPTED_OUT)]
+    return np.select(is_role, [UNSEEN, OPTED_OUT], OPTED_IN).astype(np.object_)
+
+
 def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
     """Line up all methods on the same clients.
 
@@ -189,9 +195,7 @@ def pair_clients(client_metrics: pd.DataFrame) -> PairedAccuracy:
             f"client {lacking.idxmax()} lacks an accuracy of some method; "
             "methods are compared on identical clients"
         )
-    clients = client_metrics.groupby("client_id").first()
-    is_role = [clients[role].astype(bool) for role in (UNSEEN, OPTED_OUT)]
-    roles = np.select(is_role, [UNSEEN, OPTED_OUT], OPTED_IN).astype(np.object_)
+    roles = roles_of(client_metrics.groupby("client_id").first())
     return PairedAccuracy(methods, roles, *(test.to_numpy(dtype=np.float64).T for test in tests))
 
 

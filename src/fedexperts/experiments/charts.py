@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 P, ALPHA, Q = "partition.majority_fraction", "partition.alpha", "partition.opt_out"
 RATE = "federation.learning_rate"
 NEEDS = {"figure2": (RATE, P), "figure3": (P,), "figure4": (P,), "figure5": (ALPHA,), "figure6": (P,)}
-"""The settings that an experiment must vary to feed a figure."""
+"""The settings that an experiment must name to feed a figure."""
 MOST_COLUMNS = 3
 PUBLISHED = "; dashed and hollow: published (arXiv:2010.02056)"
 MEAN = "Mean over seeds and clients"

@@ -1,7 +1,7 @@
 """What has been computed already, as the run manifests tell.
 
-The manifests are the only memory that runs leave: a run counts wherever and however it was started, and a run
-that was cut short left no manifest.
+The manifests are the only memory that runs leave: a run with ``--env`` counts however it was started, and a
+run that was cut short left no manifest.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Made:
     sources: tuple[Made, ...]
 
     @property
+    def version(self) -> str:
+        """The version of the run."""
+        return self.manifest.parent.name
+
+    @property
     def lineage(self) -> tuple[Made, ...]:
         """All that it comes from, each after its own sources, and itself."""
         return (*dict.fromkeys(made for source in self.sources for made in source.lineage), self)
@@ -58,12 +63,14 @@ class Finished:
         places: By name of a versioned data set, the folder that holds its versions.
         stages: All versioned stages, each after those that it needs.
         made: By key, what is there; of several runs that made the same, the newest counts.
+        unreadable: The manifests whose settings are those of another version of the project.
     """
 
     environment: str
     places: Mapping[str, Path]
     stages: Sequence[Stage]
     made: dict[str, Made] = field(default_factory=dict)
+    unreadable: list[Path] = field(default_factory=list)
     _read: set[Path] = field(default_factory=set)
     _makers: dict[tuple[str, str], Made] = field(default_factory=dict)
 
@@ -82,7 +89,8 @@ class Finished:
             saved: dict[str, str] = manifest["saved_versions"]
             versions = {**manifest["loaded_versions"], **saved}
         except (ValidationError, KeyError, TypeError):
-            return  # from another version of the project
+            self.unreadable.append(file)
+            return
         if environment != self.environment:
             return
         for stage in self.stages:

@@ -57,8 +57,8 @@ def expand(experiment: Experiment) -> list[Choice]:
         for choice in _expand(experiment, sweep, number)
     ]
     named = dict.fromkeys(name for choice in choices for name in choice.settings if name != METHODS)
-    told = [name for name in named if name in published.SETTINGS or _differs(name, choices)]
-    return [_with_axes(choice, told) for choice in choices]
+    shown = [name for name in named if name in published.SETTINGS or _differs(name, choices)]
+    return [_with_axes(choice, shown) for choice in choices]
 
 
 def _differs(name: str, choices: Sequence[Choice]) -> bool:
@@ -67,10 +67,10 @@ def _differs(name: str, choices: Sequence[Choice]) -> bool:
     return len(values) > len({environment for environment, _ in values})
 
 
-def _with_axes(choice: Choice, told: Sequence[str]) -> Choice:
+def _with_axes(choice: Choice, shown: Sequence[str]) -> Choice:
     """Add axes which a sweep has the same for all of its points."""
     more = {
-        name: choice.settings[name] for name in told if name in choice.settings and name not in choice.axes
+        name: choice.settings[name] for name in shown if name in choice.settings and name not in choice.axes
     }
     return replace(choice, axes={**more, **choice.axes})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -56,8 +55,3 @@ def _written(name: str, value: object) -> str:
             "the parameters.yml of an environment"
         )
     return text
-
-
-def shell_line(arguments: Sequence[str]) -> str:
-    """Write a command line as one line for a shell."""
-    return shlex.join(arguments)

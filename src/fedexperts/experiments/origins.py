@@ -25,7 +25,8 @@ ALWAYS = ("git_commit", "git_state", "device", "processor", "torch", "data", "co
 """What every row has; modules of the user's own come behind."""
 MACHINE = ("device", "processor", "torch")
 BETWEEN = "; "
-WITHOUT_EFFECT = ("data.path", "engine.", METHODS)
+NOT_COMPARED = ("data.path", "engine.", METHODS)
+"""Settings that change no number of a method, or its last digits."""
 DIGITS = 12
 NOTHING = ("", "none")
 """The data of a run that saw none, and the device of one that trained nothing."""
@@ -54,9 +55,9 @@ def trace(points: Sequence[Point], manifests: Mapping[str, Sequence[Path]]) -> p
             runs = [read_manifest(file) if file.is_file() else {} for file in manifests[point.key]]
             date = runs[0].get("environment", {}).get("date", UNKNOWN)
             versions = BETWEEN.join(file.parent.name for file in manifests[point.key])
-            told = _merge([_facts(run) for run in runs])
+            facts = _merge([_facts(run) for run in runs])
             about = {**settings[point.key], "date": date, "versions": versions, "settings": _settings(point)}
-            rows.append({**about, **told})
+            rows.append({**about, **facts})
     table = pd.DataFrame(rows)
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
     _check_same_data(table, {point.short: point.choice.label for point in points})
@@ -65,8 +66,8 @@ def trace(points: Sequence[Point], manifests: Mapping[str, Sequence[Path]]) -> p
 
 def differences(table: pd.DataFrame) -> list[str]:
     """Name what runs differ in: code, machine, torch, data of one environment; unknown does not count."""
-    told = [name for name in table.columns if name in MACHINE or name.startswith("code.")]
-    found = [name for name in told if len(_values(table[name])) > 1]
+    compared = [name for name in table.columns if name in MACHINE or name.startswith("code.")]
+    found = [name for name in compared if len(_values(table[name])) > 1]
     of_data = [_values(cells) for _, cells in table.groupby("environment")["data"]]
     return [*found, *(["data"] if any(len(values) > 1 for values in of_data) else [])]
 
@@ -76,7 +77,7 @@ def _settings(point: Point) -> str:
     others = {
         name: value
         for name, value in point.choice.settings.items()
-        if name not in point.choice.axes and not name.startswith(WITHOUT_EFFECT)
+        if name not in point.choice.axes and not name.startswith(NOT_COMPARED)
     }
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
@@ -84,8 +85,8 @@ def _settings(point: Point) -> str:
 def _facts(manifest: Mapping[str, Any]) -> dict[str, str]:
     """What one run says; one of another version of the project may say less."""
     code = {f"code.{module}": digest for module, digest in manifest.get("code", {}).items()}
-    told = {**manifest.get("environment", {}), **manifest, **code}
-    return {name: told.get(name, UNKNOWN) for name in dict.fromkeys([*ALWAYS, *code])}
+    known = {**manifest.get("environment", {}), **manifest, **code}
+    return {name: known.get(name, UNKNOWN) for name in dict.fromkeys([*ALWAYS, *code])}
 
 
 def _merge(runs: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -107,9 +108,9 @@ def _check_same_data(table: pd.DataFrame, labels: Mapping[str, str]) -> None:
         for row in seeds.to_dict("records")
     ]
     if found:
-        told = "\n".join(found)
+        mixed = "\n".join(found)
         raise UserError(
-            f"seeds of one setting were computed on different data, and cannot be averaged\n{told}\n"
+            f"seeds of one setting were computed on different data, and cannot be averaged\n{mixed}\n"
             "delete the folders of the versions that are out of date, everywhere under data, and run the "
             "experiment again"
         )

@@ -62,7 +62,7 @@ def _trace(chart: Chart, curve: Curve) -> dict[str, Any]:
     width, dash = (1.2, "dash") if curve.published else (2, "dash" if look.calibrated else "solid")
     symbol = f"{look.symbol}-open" if curve.published else look.symbol
     where = "%{x:.1%}" if bare else "%{customdata}"
-    told = f"{where}: %{{y:{value}}}<extra></extra>"
+    position = f"{where}: %{{y:{value}}}<extra></extra>"
     return {
         "x": curve.x,
         "y": curve.y,
@@ -73,6 +73,6 @@ def _trace(chart: Chart, curve: Curve) -> dict[str, Any]:
         "line": {"color": look.colour, "width": width, "dash": dash},
         "marker": {"symbol": symbol, "size": 9, "color": look.colour},
         "customdata": curve.names,
-        "hovertemplate": f"<b>{escape(look.full_label)}{source}</b><br>{told}",
+        "hovertemplate": f"<b>{escape(look.full_label)}{source}</b><br>{position}",
         "error_y": bars if curve.bounds else None,
     }

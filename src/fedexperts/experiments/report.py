@@ -101,9 +101,9 @@ def write_report(
     if len(moved):
         tables["frontier"] = frontier_by_seed(moved, table)
         tables["frontier_summary"] = summarise_frontier(tables["frontier"], experiment.confidence)
-    told = {key: files for key, files in results.items() if HISTORY in files}
-    if told:
-        tables["validation"] = best_rounds(_gather(points, told, HISTORY))
+    with_history = {key: files for key, files in results.items() if HISTORY in files}
+    if with_history:
+        tables["validation"] = best_rounds(_gather(points, with_history, HISTORY))
     _clear(folder)
     written = [folder / "results.parquet"]
     for name, content in tables.items():

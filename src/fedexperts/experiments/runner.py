@@ -92,8 +92,12 @@ def run_jobs(
                 if len(running) == at_once:
                     break
                 waiting.remove(job)
-                lost = [key for key in job.loads.values() if key not in finished[job.environment].made]
-                if lost:
+                finished[job.environment].update()  # another command may have done it meanwhile
+                made = finished[job.environment].made
+                lost = [key for key in job.loads.values() if key not in made]
+                if set(job.makes) <= set(made):
+                    coming -= set(job.makes)
+                elif lost:
                     failures.append(Failure(job, "a run whose results it needs failed", None))
                     coming -= set(job.makes)
                 else:
@@ -172,8 +176,8 @@ def _finish(child: _Child, finished: Mapping[str, Finished]) -> Iterable[Failure
 def _last_words(log: Path, code: int) -> str:
     """Say why a run failed: its last line that names an error, else its last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    told = [line for line in lines if NAMES_AN_ERROR.match(line)] or [line for line in lines if line]
-    words = told[-1].removeprefix("Error: ") if told else "it said nothing"
+    telling = [line for line in lines if NAMES_AN_ERROR.match(line)] or [line for line in lines if line]
+    words = telling[-1].removeprefix("Error: ") if telling else "it said nothing"
     return f"{words} (exit code {code})"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fedexperts.errors import UserError
@@ -11,7 +12,6 @@ from fedexperts.storage.files import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from fedexperts.experiments.finished import Finished
     from fedexperts.experiments.plan import Point
@@ -47,6 +47,11 @@ class Entry:
     results: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     log: str = ""
+
+    @property
+    def version(self) -> str:
+        """The version of the run that finished it; empty if none has."""
+        return Path(self.manifest).parent.name
 
 
 def read_state(root: Path, folder: Path) -> dict[str, Entry]:
@@ -85,22 +90,24 @@ def stand(
         root: The project's folder, which files are named from.
         points: The points.
         before: How they stood.
-        sources: The results there are, by environment; of several that have a point's, the newest counts.
+        sources: The results there are, by environment; of several that have a point's, and of what was noted
+            before, the newest counts.
         failures: What has failed since.
 
     Returns:
         An entry for the key of every point.
     """
-    failed = {point.key: failure for failure in failures for point in failure.job.points}
+    # The first failure of a point is the cause of the others.
+    failed = {point.key: failure for failure in reversed(failures) for point in failure.job.points}
     entries = {}
     for point in points:
         label = point.choice.label
         made = [source[point.choice.environment].made for source in sources]
         having = [there for there in made if point.key in there]
-        found = max(having, key=lambda there: max(there[point.key].versions.values()), default=None)
+        found = max((there[point.key] for there in having), key=lambda made: made.version, default=None)
         old = before.get(point.key, Entry(label))
-        if found:
-            lineage = found[point.key].lineage
+        if found and found.version >= old.version:
+            lineage = found.lineage
             manifest, *others = dict.fromkeys(_named_from(root, made.manifest) for made in reversed(lineage))
             files = {name: file for made in lineage for name, file in made.files.items() if file.is_file()}
             results = {name: _named_from(root, file) for name, file in files.items() if name in REPORTED}
@@ -118,8 +125,14 @@ def _named_from(root: Path, file: Path) -> str:
     return str(file.relative_to(root) if file.is_relative_to(root) else file)
 
 
-def write_state(folder: Path, entries: Mapping[str, Entry]) -> None:
-    """Write how points stand; the file appears whole or not at all."""
-    text = json.dumps({key: asdict(entry) for key, entry in entries.items()}, indent=2)
+def write_state(root: Path, folder: Path, entries: Mapping[str, Entry]) -> None:
+    """Write how points stand; the file appears whole or not at all.
+
+    What is finished stays noted if its point is none of the experiment's at the moment: it may have been
+    collected, and would not be found again.
+    """
+    before = read_state(root, folder)
+    others = {key: entry for key, entry in before.items() if key not in entries and entry.state == "finished"}
+    text = json.dumps({key: asdict(entry) for key, entry in {**others, **entries}.items()}, indent=2)
     with written_whole(folder / FILE) as file:
         file.write_text(text + "\n", encoding="utf-8")

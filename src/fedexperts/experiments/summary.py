@@ -18,7 +18,14 @@ from fedexperts.evaluation.display import (
     is_attainable,
     predictors,
 )
-from fedexperts.evaluation.statistics import Bootstrap, lowest_tenth, mean, pair_clients, ratio_of_means
+from fedexperts.evaluation.statistics import (
+    Bootstrap,
+    lowest_tenth,
+    mean,
+    pair_clients,
+    ratio_of_means,
+    roles_of,
+)
 from fedexperts.experiments.seeds import over_seeds
 
 if TYPE_CHECKING:
@@ -100,11 +107,9 @@ def _over_clients(bootstrap: Bootstrap) -> Estimator:
 def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Split by role, where every seed has clients of several; all clients come first."""
     yield ALL, rows
-    unseen = rows["unseen"].astype(bool)
-    opted_out = rows["opted_out"].astype(bool)
-    roles = {OPTED_IN: ~unseen & ~opted_out, OPTED_OUT: ~unseen & opted_out, UNSEEN: unseen}
+    roles = roles_of(rows)
     seeds = rows["seed"].nunique()
-    found = {role: rows[chosen] for role, chosen in roles.items() if chosen.any()}
+    found = {role: rows[roles == role] for role in (OPTED_IN, OPTED_OUT, UNSEEN) if (roles == role).any()}
     if len(found) > 1:
         yield from ((role, part) for role, part in found.items() if part["seed"].nunique() == seeds)
 

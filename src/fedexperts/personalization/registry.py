@@ -66,26 +66,26 @@ KINDS: dict[str, KindEntry] = {
     "mixtures": KindEntry("fedexperts.personalization.mixture", "gate_training", (*_SPECIALIST, "gate")),
 }
 
-_ROOM = "fedexperts.personalization"
+_PACKAGE = "fedexperts.personalization"
 METHODS: dict[str, MethodEntry] = {
-    "fedavg": MethodEntry(f"{_ROOM}.experts:generalist"),
-    "local": MethodEntry(f"{_ROOM}.experts:local", ("locals",), asks_generalist=False),
-    "finetuned": MethodEntry(f"{_ROOM}.experts:finetuned", ("specialists",), asks_generalist=False),
-    "mixture": MethodEntry(f"{_ROOM}.experts:mixture", ("mixtures",), f"{_ROOM}.trained_gate"),
+    "fedavg": MethodEntry(f"{_PACKAGE}.experts:generalist"),
+    "local": MethodEntry(f"{_PACKAGE}.experts:local", ("locals",), asks_generalist=False),
+    "finetuned": MethodEntry(f"{_PACKAGE}.experts:finetuned", ("specialists",), asks_generalist=False),
+    "mixture": MethodEntry(f"{_PACKAGE}.experts:mixture", ("mixtures",), f"{_PACKAGE}.trained_gate"),
     "density_ratio": MethodEntry(
-        f"{_ROOM}.density_ratio:density_ratio", ("specialists",), f"{_ROOM}.density_ratio"
+        f"{_PACKAGE}.density_ratio:density_ratio", ("specialists",), f"{_PACKAGE}.density_ratio"
     ),
-    "prior_shift": MethodEntry(f"{_ROOM}.prior_shift:prior_shift", (), f"{_ROOM}.prior_shift"),
-    "wise_ft": MethodEntry(f"{_ROOM}.wise_ft:wise_ft", ("specialists",), f"{_ROOM}.wise_ft"),
-    "average": MethodEntry(f"{_ROOM}.controls:average", ("specialists",)),
-    "constant": MethodEntry(f"{_ROOM}.constant:constant", ("specialists",), f"{_ROOM}.constant"),
-    "oracle": MethodEntry(f"{_ROOM}.controls:oracle", ("specialists",)),
+    "prior_shift": MethodEntry(f"{_PACKAGE}.prior_shift:prior_shift", (), f"{_PACKAGE}.prior_shift"),
+    "wise_ft": MethodEntry(f"{_PACKAGE}.wise_ft:wise_ft", ("specialists",), f"{_PACKAGE}.wise_ft"),
+    "average": MethodEntry(f"{_PACKAGE}.controls:average", ("specialists",)),
+    "constant": MethodEntry(f"{_PACKAGE}.constant:constant", ("specialists",), f"{_PACKAGE}.constant"),
+    "oracle": MethodEntry(f"{_PACKAGE}.controls:oracle", ("specialists",)),
 }
 
 CONTENT_FREE: dict[str, SourceEntry] = {
-    "lowfreq": SourceEntry(f"{_ROOM}.content_free:lowfreq", of_texts=False),
-    "random_tokens": SourceEntry(f"{_ROOM}.content_free:random_tokens", of_texts=True),
-    "zipf_tokens": SourceEntry(f"{_ROOM}.content_free:zipf_tokens", of_texts=True),
+    "lowfreq": SourceEntry(f"{_PACKAGE}.content_free:lowfreq", of_texts=False),
+    "random_tokens": SourceEntry(f"{_PACKAGE}.content_free:random_tokens", of_texts=True),
+    "zipf_tokens": SourceEntry(f"{_PACKAGE}.content_free:zipf_tokens", of_texts=True),
 }
 
 NO_CALIBRATION, AUTO = "none", "auto"

@@ -8,8 +8,12 @@ import shutil
 import subprocess
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from fedexperts.provenance import code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PACKAGES = (
     "fedexperts",
@@ -25,18 +29,19 @@ PACKAGES = (
 UNKNOWN = "unknown"
 
 
-def describe_environment(device: str) -> dict[str, str]:
+def describe_environment(device: str, commit: Mapping[str, str]) -> dict[str, str]:
     """Note date, code, machine and package versions; nothing that identifies a person.
 
     Args:
         device: The device the run asked for.
+        commit: As :func:`describe_commit` returns it.
 
     Returns:
-        A text for each, those of :func:`describe_commit` among them.
+        A text for each.
     """
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        **describe_commit(),
+        **commit,
         "device": device,
         "platform": platform.platform(),
         "processor": code.processor_model(),
@@ -54,7 +59,7 @@ def describe_commit() -> dict[str, str]:
         or ``unknown`` (there is no repository, or no git).
     """
     commit = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain")
+    changes = _git("--no-optional-locks", "status", "--porcelain")
     return {
         "git_commit": commit or UNKNOWN,
         "git_state": UNKNOWN if not commit or changes is None else ("dirty" if changes else "clean"),

@@ -1,1 +1,1 @@
-"""Files that are whole and what they were, or not used: on this floor nothing knows what is in them."""
+"""Files that are whole and what they were, or not used: nothing here knows what is in them."""

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from fedexperts.errors import UserError
+from fedexperts.interruption import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -166,7 +167,7 @@ def _serve(
     """What a worker process does until its parent ends it, or is gone."""
     for other in inherited:
         other.close()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the parent decides what an interruption means
     torch.set_num_threads(1)
     parent = os.getppid()

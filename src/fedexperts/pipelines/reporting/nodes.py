@@ -24,7 +24,9 @@ def describe_environment(device: str, _summary: DataFrame) -> dict[str, str]:
     from fedexperts.provenance import environment
     from fedexperts.training.device import name_device, resolve_device
 
-    return environment.describe_environment(name_device(resolve_device(device)))
+    return environment.describe_environment(
+        name_device(resolve_device(device)), environment.describe_commit()
+    )
 
 
 def check_results(record: dict[str, Any], **tables: DataFrame) -> dict[str, Any]:
