@@ -113,6 +113,13 @@ def test_settings_that_a_stage_does_not_read_are_no_part_of_its_key():
     assert stage_keys(stages, "x", {"group": {"rate": 9, "tolerance": 2}})["train"] != usual["train"]
 
 
+def test_a_setting_that_came_later_names_older_results_as_they_were():
+    older = plain_parameters()
+    del older["personalization"]["gate_learning_rate"]
+    assert canonical(older) == canonical(plain_parameters())
+    assert canonical(plain_parameters({"personalization.gate_learning_rate": 0.1})) != canonical(older)
+
+
 def test_settings_are_named_alike_however_they_are_written():
     plain = plain_parameters()
     assert canonical(plain) == canonical(plain_parameters({"partition.alpha": plain["partition"]["alpha"]}))

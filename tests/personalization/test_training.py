@@ -69,9 +69,7 @@ def in_float64(kind):
     def start(*arguments):
         return {name: value.double() for name, value in kind.start(*arguments).items()}
 
-    return SimpleNamespace(
-        module=kind.module, start=start, inputs=kind.inputs, learning_rate=kind.learning_rate
-    )
+    return SimpleNamespace(module=kind.module, start=start, inputs=kind.inputs, training=kind.training)
 
 
 def trained(at, name, seed=SEED, engine=None, checkpoints=None):
@@ -108,8 +106,10 @@ def loaded(module, parameters):
     return module
 
 
-def test_mixtures_equal_the_papers_equation_in_plain_pytorch():
-    at = bench_of({"partition.opt_out_examples": 0.4}, double=True)
+@pytest.mark.parametrize("gate_rate", [None, 0.05])
+def test_mixtures_equal_the_papers_equation_in_plain_pytorch(gate_rate):
+    changes = {"partition.opt_out_examples": 0.4, "personalization.gate_learning_rate": gate_rate}
+    at = bench_of(changes, double=True)
     found = trained(at, "mixtures")
     assert found.parameters["gate.1.weight"].dtype == np.float64
     generalist = loaded(at.models.expert(), map(torch.as_tensor, at.generalist.parameters.values()))
@@ -127,7 +127,9 @@ def test_mixtures_equal_the_papers_equation_in_plain_pytorch():
             data,
             at.data.train[position],
             at.data.validation[position],
-            at.settings.local_training(at.settings.learning_rate),
+            at.settings.local_training().model_copy(
+                update={"own_rates": {"gate.": gate_rate} if gate_rate else {}}
+            ),
             generator(SEED, "mixtures/batches", client),
             max_epochs=at.settings.max_epochs,
             patience=at.settings.patience,
@@ -161,7 +163,7 @@ def test_experts_equal_a_plain_loop_from_their_own_start(name, kind):
             patience=at.settings.patience,
         )
         torch.testing.assert_close(row(found, position), weights, rtol=0, atol=1e-9)
-    assert kind.learning_rate(at.settings) == rate
+    assert kind.training(at.settings).learning_rate == rate
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -44,7 +44,12 @@ class Loop:
 
     def __init__(self, module, weights, data, rows, settings, stream):
         self.model = load(module, weights)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), settings)
+        rated = [
+            {"params": [weight], "lr": settings.rate_of(name)}
+            for name, weight in self.model.named_parameters()
+            if weight.requires_grad
+        ]
+        self.optimizer = OPTIMIZERS[settings.optimizer](rated, settings)
         self.data, self.rows, self.batch_size, self.stream = data, rows, settings.batch_size, stream
         self.start, self.proximal = weights.clone(), settings.proximal
 

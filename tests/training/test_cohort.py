@@ -72,6 +72,31 @@ def test_every_option_of_the_optimisers_equals_a_plain_loop(options):
         assert (weights - other.rows[client]).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adam", "weight_decay": 0.1},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.1},
+    ],
+    ids=str,
+)
+def test_parameters_with_a_learning_rate_of_their_own_equal_a_plain_loop(options):
+    of = small.cohort("mixture")
+    own = OptimizerSettings(learning_rate=0.01, batch_size=5, own_rates={"gate.": 0.1}, **options)
+    trained = train(of.module, of.start, of.data, own, of.streams(), epochs=3)
+    for client, (rows, stream) in enumerate(zip(of.data.clients, of.streams(), strict=True)):
+        weights, _ = plain_loop.train(of.plain, of.start[client], of.data, rows, own, stream, 3)
+        torch.testing.assert_close(trained.rows[client], weights, **EXACT)
+    same = own.model_copy(update={"own_rates": {}})
+    moved = [
+        of.module.parameters(train(of.module, of.start, of.data, s, of.streams(), 1).rows - of.start)
+        for s in (own, same)
+    ]
+    faster, usual = (max(change.abs().max() for name, change in m.items() if "gate." in name) for m in moved)
+    assert faster > 3 * usual
+
+
 def test_the_starting_weights_are_left_alone():
     of = small.cohort()
     before = of.start.clone()

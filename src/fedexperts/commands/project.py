@@ -15,7 +15,8 @@ from fedexperts.experiments.finished import MANIFEST, Finished
 from fedexperts.experiments.plan import Point
 from fedexperts.experiments.stages import Stage, canonical, stage_keys
 from fedexperts.experiments.state import METRICS
-from fedexperts.parameters.groups import AT_EVALUATION
+from fedexperts.parameters.groups import AT_EVALUATION, AT_GATE_TRAINING
+from fedexperts.personalization.registry import KINDS
 from fedexperts.pipeline_registry import create_stages
 from fedexperts.settings import CONFIG_LOADER_ARGS
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from fedexperts.experiments.grid import Choice
 
-AT_EVALUATION_ALONE = {"personalization": set(AT_EVALUATION)}
-"""Settings that no training reads; of the methods, it needs to know the kinds of models alone."""
 FOLDER = "experiments"
 """The folder of ``conf`` with the experiments; for Kedro an environment that changes nothing."""
 
@@ -72,10 +71,16 @@ def find_stages(places: Iterable[str]) -> tuple[list[str], list[Stage]]:
                         dataset: maker[dataset] for dataset in inputs if dataset in versioned & set(maker)
                     },
                     outputs=tuple(sorted(pipelines[name].all_outputs() & versioned)),
-                    unread={} if name == maker[METRICS] else AT_EVALUATION_ALONE,
+                    unread={} if name == maker[METRICS] else {"personalization": _unread(name)},
                 )
             )
     return unversioned, stages
+
+
+def _unread(pipeline: str) -> set[str]:
+    """Settings of personalisation that a training does not read; of methods, it needs the kinds of models."""
+    trains_gates = any("gate" in kind.made_of for kind in KINDS.values() if kind.pipeline == pipeline)
+    return {*AT_EVALUATION, *(() if trains_gates else AT_GATE_TRAINING)}
 
 
 def find_places(root: Path, environment: str) -> dict[str, Path]:

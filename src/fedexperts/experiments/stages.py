@@ -18,6 +18,8 @@ from fedexperts.provenance.fingerprint import fingerprint
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+ADDED = (("personalization", "gate_learning_rate"),)
+"""Settings that came when there were results already; null names what those are."""
 WITHOUT_EFFECT = (("engine", "workers"), ("engine", "checkpoint_every"))
 """Settings that change how a run goes on, and no bit of its result."""
 
@@ -55,6 +57,9 @@ def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:
     plain = Parameters.model_validate(parameters).model_dump(mode="json")
     for group, name in WITHOUT_EFFECT:
         plain.get(group, {}).pop(name, None)
+    for group, name in ADDED:
+        if plain[group][name] is None:
+            del plain[group][name]
     return plain
 
 

@@ -74,6 +74,7 @@ class OptimizerSettings(Settings):
         weight_decay: As in torch: a part of the gradient, but for ``adamw``, where it shrinks the weights.
         proximal: mu of FedProx (Li et al., arXiv:1812.06127): the loss grows by mu / 2 times the squared
             distance from the weights that the client started with.
+        own_rates: By how the names of parameters begin, a step size of their own.
     """
 
     optimizer: Literal["adam", "adamw", "sgd"]
@@ -82,6 +83,12 @@ class OptimizerSettings(Settings):
     momentum: Momentum = 0.0
     weight_decay: NonNegativeFloat = 0.0
     proximal: NonNegativeFloat = 0.0
+    own_rates: dict[str, PositiveFloat] = Field(default_factory=dict)
+
+    def rate_of(self, parameter: str) -> float:
+        """The step size of the parameter of this name."""
+        own = (rate for start, rate in self.own_rates.items() if parameter.startswith(start))
+        return next(own, self.learning_rate)
 
 
 class LocalTrainingSettings(Settings):
@@ -131,6 +138,7 @@ class FederationSettings(LocalTrainingSettings):
     max_failed: Fraction
 
 
+AT_GATE_TRAINING = ("gate_learning_rate",)
 AT_EVALUATION = (
     "methods",
     "constant_weights",
@@ -149,6 +157,7 @@ class PersonalizationSettings(LocalTrainingSettings):
         max_epochs: The most epochs of training.
         patience: Epochs without a lower validation loss before a client stops.
         local_learning_rate: Of local models, which start from nothing.
+        gate_learning_rate: Of gates, which start from nothing; None for that of specialists, as in the paper.
         constant_weights: How many weights from 0 to 1 ``constant`` tries.
         wise_ft_weights: How many steps from generalist to specialist ``wise_ft`` tries.
         tolerance: How much accuracy on its validation examples a client gives up with ``density_ratio``.
@@ -162,6 +171,7 @@ class PersonalizationSettings(LocalTrainingSettings):
     max_epochs: PositiveInt
     patience: PositiveInt
     local_learning_rate: PositiveFloat
+    gate_learning_rate: PositiveFloat | None = None
     constant_weights: Annotated[int, Field(ge=2, le=1_001)]
     wise_ft_weights: Annotated[int, Field(ge=2, le=1_001)]
     tolerance: Fraction

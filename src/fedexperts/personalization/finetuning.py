@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from fedexperts.parameters import PersonalizationSettings
+    from fedexperts.parameters import OptimizerSettings, PersonalizationSettings
 
 
 def module(architecture: Architecture) -> nn.Module:
@@ -37,6 +37,6 @@ def inputs(features: Tensor, _generalist_log_probs: Tensor) -> tuple[Tensor, ...
     return (features,)
 
 
-def learning_rate(settings: PersonalizationSettings) -> float:
-    """The learning rate of fine-tuning."""
-    return settings.learning_rate
+def training(settings: PersonalizationSettings) -> OptimizerSettings:
+    """Fine-tuning."""
+    return settings.local_training()

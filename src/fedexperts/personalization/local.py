@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from fedexperts.parameters import PersonalizationSettings
+    from fedexperts.parameters import OptimizerSettings, PersonalizationSettings
 
 
 def module(architecture: Architecture) -> nn.Module:
@@ -31,6 +31,6 @@ def inputs(features: Tensor, _generalist_log_probs: Tensor) -> tuple[Tensor, ...
     return (features,)
 
 
-def learning_rate(settings: PersonalizationSettings) -> float:
-    """The learning rate of training from scratch."""
-    return settings.local_learning_rate
+def training(settings: PersonalizationSettings) -> OptimizerSettings:
+    """From scratch, with a learning rate of its own."""
+    return settings.local_training(settings.local_learning_rate)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from fedexperts.models.weights import ClientWeights
-    from fedexperts.parameters import PersonalizationSettings
+    from fedexperts.parameters import OptimizerSettings, PersonalizationSettings
 
 GATE = "gate."
 
@@ -46,9 +46,10 @@ def inputs(features: Tensor, generalist_log_probs: Tensor) -> tuple[Tensor, ...]
     return features, generalist_log_probs
 
 
-def learning_rate(settings: PersonalizationSettings) -> float:
-    """The learning rate of fine-tuning."""
-    return settings.learning_rate
+def training(settings: PersonalizationSettings) -> OptimizerSettings:
+    """Fine-tuning; the gate may have a learning rate of its own."""
+    own = {} if settings.gate_learning_rate is None else {GATE: settings.gate_learning_rate}
+    return settings.local_training().model_copy(update={"own_rates": own})
 
 
 def gates_of(weights: ClientWeights) -> dict[str, NDArray[np.generic]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from fedexperts.models.architecture import Architecture
-    from fedexperts.parameters import PersonalizationSettings
+    from fedexperts.parameters import OptimizerSettings, PersonalizationSettings
     from fedexperts.personalization.data import PersonalData
     from fedexperts.storage.checkpoints import Checkpoints
     from fedexperts.training.cohort import Trained
@@ -56,8 +56,8 @@ class Kind(Protocol):
     def inputs(self, features: Tensor, generalist_log_probs: Tensor) -> tuple[Tensor, ...]:
         """What the module is called with."""
 
-    def learning_rate(self, settings: PersonalizationSettings) -> float:
-        """The learning rate of this kind."""
+    def training(self, settings: PersonalizationSettings) -> OptimizerSettings:
+        """How this kind is trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +237,7 @@ def train_chunk(
             module.rows(training.starts(clients)).to(bench.features.device),
             own.only(positions),
             held_out.only(positions),
-            settings.local_training(training.kind.learning_rate(settings)),
+            training.kind.training(settings),
             [generator(training.seed, f"{training.name}/batches", client) for client in clients],
             settings.max_epochs,
             settings.patience,

@@ -152,7 +152,7 @@ class _Cohort:
         self._data = data
         self._settings = settings
         self._streams = list(streams)
-        self._optimizer = open_optimizer(rows, settings)
+        self._optimizer = open_optimizer(rows, module.learning_rates(settings), settings)
         self._replayed = Replayed()
         self._start = rows.clone() if settings.proximal else None
 

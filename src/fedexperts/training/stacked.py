@@ -8,7 +8,9 @@ are views into the matrix.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +23,8 @@ from fedexperts.training.layers import is_fast, stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from fedexperts.parameters import OptimizerSettings
 
 UNSUPPORTED = {
     nn.modules.batchnorm._BatchNorm: "its statistics would mix the examples of a batch; use nn.GroupNorm",  # noqa: SLF001
@@ -108,6 +112,16 @@ class StackedModule:
         parts = torch.split(rows, self._sizes, dim=1)
         named = zip(self._shapes.items(), parts, strict=True)
         return {name: part.reshape(len(rows), *shape) for (name, shape), part in named}
+
+    def learning_rates(self, settings: OptimizerSettings) -> list[tuple[slice, float]]:
+        """Part the columns of rows by the step size of their parameters."""
+        rates = [(settings.rate_of(name), size) for name, size in zip(self._shapes, self._sizes, strict=True)]
+        parts, first = [], 0
+        for rate, group in itertools.groupby(rates, key=itemgetter(0)):
+            last = first + sum(size for _, size in group)
+            parts.append((slice(first, last), rate))
+            first = last
+        return parts
 
     def __call__(self, rows: Tensor, inputs: tuple[Tensor, ...], seeds: Tensor | None = None) -> Tensor:
         """Compute every client's model on its own batch.
