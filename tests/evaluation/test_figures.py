@@ -132,6 +132,13 @@ def test_the_picture_shows_the_methods_and_is_crisp(results, tmp_path):
     assert int.from_bytes(content[16:20], "big") >= 1600
 
 
+def test_an_interval_beside_its_value_is_no_fault_of_the_picture(results):
+    summary = summary_of(results)
+    for name in ("local_accuracy", "global_accuracy", "bottom_decile", "clients_hurt"):
+        summary[f"{name}_low"], summary[f"{name}_high"] = summary[name] + 0.01, summary[name] + 0.02
+    comparison(summary)
+
+
 @pytest.mark.parametrize("methods", [("fedavg",), ("fedavg", "$odd_name^{", "oracle")])
 def test_one_client_and_odd_names_can_be_drawn(make_results, tmp_path, methods):
     results = make_results(clients=1, opted_out=0.0, methods=methods)

@@ -48,6 +48,15 @@ def test_no_examples_give_no_number():
     assert math.isnan(expected_calibration_error(log_probs, labels, bins=5))
 
 
+def test_who_says_nothing_is_not_right(recwarn):
+    log_probs = np.array([[np.nan, np.nan], [0.0, -np.inf]])
+    labels = np.array([0, 0])
+    assert accuracy(log_probs, labels) == 0.5
+    assert math.isnan(negative_log_likelihood(log_probs, labels))
+    assert math.isnan(expected_calibration_error(log_probs, labels, bins=5))
+    assert not recwarn.list
+
+
 def test_shapes_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match=r"\(4, 3\) and \(3,\)"):
         accuracy(np.log(PROBABILITIES), LABELS[:3])

@@ -155,6 +155,12 @@ def test_layers_that_would_tie_clients_together_are_refused_by_name(layer):
         StackedModule(nn.ModuleDict({"body": body}))
 
 
+def test_frozen_parameters_are_refused_by_name():
+    body = nn.Sequential(nn.Linear(3, 3).requires_grad_(requires_grad=False), nn.Linear(3, 2))
+    with pytest.raises(UserError, match=r"frozen parameter \('0.weight'\)"):
+        StackedModule(body)
+
+
 def test_group_norm_is_welcome():
     module = nn.Sequential(nn.Linear(3, 4), nn.GroupNorm(2, 4))
     stacked = StackedModule(module)

@@ -71,6 +71,18 @@ class Attention(nn.Module):
         return self.attention(values, values, values)[0]
 
 
+class Constants(nn.Module):
+    """Numbers that are not trained: the same ones whenever it is built, or not."""
+
+    def __init__(self, seed=None):
+        super().__init__()
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self.register_buffer("constants", torch.randn(8, generator=generator))
+
+    def forward(self, values):
+        return values * self.constants
+
+
 def around(layer):
     """A model with a layer in its middle."""
     return lambda _inputs, outputs: nn.Sequential(
@@ -86,6 +98,8 @@ with_always = around(Always)
 with_lstm = around(LSTM)
 with_attention = around(Attention)
 with_rrelu = around(nn.RReLU)
+with_random_constants = around(Constants)
+with_constants = around(lambda: Constants(seed=1))
 
 
 def attempt(**names):
@@ -107,6 +121,15 @@ def test_the_setting_of_a_model_that_cannot_be_computed_is_named(setting):
 def test_a_gate_that_returns_more_than_one_value_is_refused():
     with pytest.raises(UserError, match=r"^model\.gate must return 1 values.*returned \[2, 2\]"):
         attempt(gate=f"{__name__}:WrongOutputs")
+
+
+@pytest.mark.parametrize("setting", ["expert", "specialist", "gate"])
+def test_a_model_that_is_another_one_whenever_it_is_built_is_refused(setting):
+    with pytest.raises(
+        UserError, match=rf"^model\.{setting} has a buffer that is drawn at random, '2.constants'"
+    ):
+        attempt(**{setting: f"{__name__}:with_random_constants"})
+    attempt(**{setting: f"{__name__}:with_constants"})
 
 
 @pytest.mark.parametrize("name", ["with_dropout", "with_dropout_in_a_block"])

@@ -18,7 +18,8 @@ def accuracy(log_probs: NDArray[np.floating], labels: NDArray[np.integer]) -> fl
         labels: ``[examples]``, the right class of each.
 
     Returns:
-        A share in [0, 1]; NaN if there are no examples. Of equally probable classes the first one counts.
+        A share in [0, 1]; NaN if there are no examples. Of equally probable classes the first one counts, and
+        who says NaN is wrong.
 
     Raises:
         ValueError: If the shapes do not belong together.
@@ -26,7 +27,7 @@ def accuracy(log_probs: NDArray[np.floating], labels: NDArray[np.integer]) -> fl
     _check_shapes(log_probs, labels)
     if len(labels) == 0:
         return float("nan")
-    return float(np.mean(log_probs.argmax(axis=1) == labels))
+    return float(np.mean(_right(log_probs, labels)))
 
 
 def negative_log_likelihood(log_probs: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -65,7 +66,7 @@ def expected_calibration_error(
         bins: The number of intervals, at least 1.
 
     Returns:
-        A share in [0, 1]; NaN if there are no examples.
+        A share in [0, 1]; NaN if there are no examples, or a probability is NaN.
 
     Raises:
         ValueError: If the shapes do not belong together, or there are no bins.
@@ -73,14 +74,18 @@ def expected_calibration_error(
     _check_shapes(log_probs, labels)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    if len(labels) == 0:
+    if len(labels) == 0 or np.isnan(log_probs).any():
         return float("nan")
     confidence = np.minimum(np.exp(log_probs.max(axis=1).astype(np.float64)), 1.0)
-    right = (log_probs.argmax(axis=1) == labels).astype(np.float64)
+    right = _right(log_probs, labels).astype(np.float64)
     bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     # (examples in a bin / all) x |mean - mean| is |sum - sum| / all, which needs no care for empty bins.
     gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def _right(log_probs: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    return np.asarray((log_probs.argmax(axis=1) == labels) & ~np.isnan(log_probs).any(axis=1))
 
 
 def _check_shapes(log_probs: NDArray[np.floating], labels: NDArray[np.integer]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -88,8 +89,9 @@ def _tradeoff(axes: Axes, rows: pd.DataFrame, shown: dict[str, Look]) -> None:
         axes.errorbar(
             x,
             y,
-            xerr=[[x - row["local_accuracy_low"]], [row["local_accuracy_high"] - x]],
-            yerr=[[y - row["global_accuracy_low"]], [row["global_accuracy_high"] - y]],
+            # An interval of few resamples may lie beside its value.
+            xerr=np.maximum(0.0, [[x - row["local_accuracy_low"]], [row["local_accuracy_high"] - x]]),
+            yerr=np.maximum(0.0, [[y - row["global_accuracy_low"]], [row["global_accuracy_high"] - y]]),
             color=look.colour,
             marker=look.marker,
             markersize=9,

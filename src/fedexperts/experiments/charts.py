@@ -58,12 +58,12 @@ class Curve:
     @property
     def below(self) -> list[float]:
         """How far down the interval of each point reaches."""
-        return [y - low for y, (low, _) in zip(self.y, self.bounds, strict=False)]
+        return [max(y - low, 0.0) for y, (low, _) in zip(self.y, self.bounds, strict=False)]
 
     @property
     def above(self) -> list[float]:
         """How far up the interval of each point reaches."""
-        return [high - y for y, (_, high) in zip(self.y, self.bounds, strict=False)]
+        return [max(high - y, 0.0) for y, (_, high) in zip(self.y, self.bounds, strict=False)]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Local models: trained from scratch on one client's data, without any federation."""
+"""Local models: trained from scratch on one client's data.
+
+Of the federation they have the vocabulary or the standardisation of their inputs.
+"""
 
 from __future__ import annotations
 

@@ -76,9 +76,9 @@ class Panel:
         generalist = calibrate(plain.generalist, bias)
         heard_now = torch.as_tensor(generalist, device=heard.device)
         personal = {
-            # a model that is shown the features alone says the same again
+            # a model that is shown the features alone says the same again, if it speaks for itself
             name: plain.personal[name]
-            if all(part is features for part in kind.inputs(features, heard))
+            if name not in plain.failed and all(part is features for part in kind.inputs(features, heard))
             else self._say(name, position, features, heard_now)
             for name, kind in self._kinds.items()
         }

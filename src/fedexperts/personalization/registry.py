@@ -18,7 +18,7 @@ class MethodEntry:
     Attributes:
         path: The import path of its function.
         needs: The kinds of models it predicts with, besides the generalist.
-        dial: The import path of the dial that moves it between generalist and specialist, if it has one.
+        dial: The import path of the dial that moves it from the generalist towards the client, if it has one.
         asks_generalist: Whether it is another method with a calibrated generalist.
     """
 

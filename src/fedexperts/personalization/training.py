@@ -194,6 +194,13 @@ def train_models(
         lineage=lineage,
         epochs=epochs,
     )
+    if unfinished := int((epochs > most - training.settings.patience).sum()):
+        logger.info(
+            "%d of %d %s trained for all personalization.max_epochs, and might gain from more",
+            unfinished,
+            len(clients),
+            training.name,
+        )
     if models.failed:
         logger.warning(
             "Training %s failed for the clients %s, whose validation losses are not finite; they keep the "

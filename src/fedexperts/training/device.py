@@ -22,7 +22,7 @@ def resolve_device(name: str) -> torch.device:
     """Turn the setting ``device`` into a device.
 
     Args:
-        name: ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"auto"`` for the GPU if there is one and else the CPU.
+        name: ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"auto"`` for a CUDA GPU if there is one, else the CPU.
 
     Raises:
         UserError: If the device that was asked for is not there.

@@ -50,6 +50,12 @@ class StackedModule:
             for kind, reason in UNSUPPORTED.items():
                 if isinstance(layer, kind):
                     raise UserError(f"a model may not hold {type(layer).__name__} ({name!r}): {reason}")
+        for name, value in module.named_parameters():
+            if not value.requires_grad:
+                raise UserError(
+                    f"a model may not hold a frozen parameter ({name!r}): all of them are trained; a buffer "
+                    "of nn.Module is not"
+                )
         self._drawing = drawing_layers(self._module)
         self._lay_out({name: tuple(value.shape) for name, value in module.named_parameters()})
         self._forward = stack(self._module)

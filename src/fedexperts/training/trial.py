@@ -27,11 +27,13 @@ def try_models(architecture: Architecture, features: Tensor) -> None:
 
     Raises:
         UserError: If a model cannot be built for the data, cannot be computed, draws random numbers by other
-            means than layers of dropout, or returns something else than the values that are asked for; the
-            message names the setting.
+            means than layers of dropout, has buffers that are drawn at random, or returns something else than
+            the values that are asked for; the message names the setting.
     """
     batch = features[[0] * EXAMPLES]
+    again = architecture.models()
     for setting, (module, values) in architecture.models().items():
+        _check_buffers(setting, module, again[setting][0])
         stacked = StackedModule(module.to(features.device))
         row = stacked.rows({name: value.detach()[None] for name, value in module.named_parameters()})
         seeds = torch.zeros(1, dtype=torch.int64, device=features.device)
@@ -51,6 +53,17 @@ def try_models(architecture: Architecture, features: Tensor) -> None:
             raise UserError(
                 f"{setting} must return {values} values for each example, [{EXAMPLES}, {values}] for "
                 f"{EXAMPLES} of them, but it returned {list(outputs.shape[1:])}"
+            )
+
+
+def _check_buffers(setting: str, module: nn.Module, again: nn.Module) -> None:
+    """Refuse what would be another model each time that it is built: parameters alone are stored."""
+    buffers = dict(again.named_buffers())
+    for name, value in module.named_buffers():
+        if not torch.equal(value, buffers[name]):
+            raise UserError(
+                f"{setting} has a buffer that is drawn at random, {name!r}, and would be another one in "
+                "every stage; make it a parameter, or draw it from a generator with a seed of its own"
             )
 
 
