@@ -178,6 +178,14 @@ def test_chunks_change_nothing_but_rounding_and_workers_nothing_at_all(name):
         assert one.epochs.tolist() == two.epochs.tolist() == together.epochs.tolist()
 
 
+@pytest.mark.parametrize(("most", "patience", "count"), [(1, 2, 5), (60, 2, 0)])
+def test_the_log_says_whose_training_was_cut_off(most, patience, count, caplog):
+    caplog.set_level("INFO")
+    at = bench_of({"personalization.max_epochs": most, "personalization.patience": patience})
+    trained(at, "specialists")
+    assert ("5 of 5 specialists trained for all personalization.max_epochs" in caplog.text) == bool(count)
+
+
 @pytest.mark.parametrize("split", ["train", "validation"])
 @pytest.mark.parametrize("name", KINDS)
 def test_a_client_whose_training_fails_keeps_the_generalist_and_is_marked(name, split, caplog):

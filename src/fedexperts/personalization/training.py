@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fedexperts.models.weights import ClientWeights, GeneralistWeights
+from fedexperts.models.weights import FAILED, ClientWeights, GeneralistWeights
 from fedexperts.progress import progress
 from fedexperts.provenance.code import describe_code
 from fedexperts.randomness import generator
@@ -194,7 +194,7 @@ def train_models(
         lineage=lineage,
         epochs=epochs,
     )
-    if unfinished := int((epochs > most - training.settings.patience).sum()):
+    if unfinished := int((epochs > max(most - training.settings.patience, FAILED)).sum()):
         logger.info(
             "%d of %d %s trained for all personalization.max_epochs, and might gain from more",
             unfinished,

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 WIDEST = {"cpu": 25, "mps": 50, "cuda": 500}
-"""The most clients that are computed together, by device: more gain nothing on a CPU; the others are guesses."""
+"""The most clients computed together, by device: more gain nothing on a CPU; the others are guesses."""
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
