@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.documents import ROOT
+from benchmarks.results_gates import GATE_RATE, GATE_RATES, MEASURED, by_rate
 from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.specification import Experiment, read_experiment
 from fedexperts.experiments.summary import summarise_points
 from fedexperts.provenance.environment import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 EXPERIMENTS = ROOT / "conf" / "experiments"
@@ -28,7 +29,8 @@ KEYS = {
     "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
     "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
     "validation": ["experiment", *AXES, RATE, "seed"],
-    "points": ["experiment", *AXES, RATE, "seed"],
+    "points": ["experiment", *AXES, RATE, GATE_RATE, "seed"],
+    "gate_rates": ["experiment", *AXES, GATE_RATE, "seed"],
 }
 VALUES = {
     "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
@@ -36,6 +38,7 @@ VALUES = {
     "gates": ["mean_weight", "gain"],
     "validation": ["round", "validation_loss"],
     "points": ["date", "git_commit", "device", "processor", "torch", *TOGETHER],
+    "gate_rates": [*MEASURED],
 }
 RUNS = {
     "clients": ["experiment", "environment", *AXES, "seed"],
@@ -43,6 +46,7 @@ RUNS = {
     "gates": ["dataset", "setting", "p", "seed"],
     "validation": KEYS["validation"],
     "points": KEYS["points"],
+    "gate_rates": KEYS["gate_rates"],
 }
 FILES = {
     "clients": "clients.csv.gz",
@@ -50,6 +54,7 @@ FILES = {
     "gates": "gates.csv",
     "validation": "validation.csv",
     "points": "points.csv",
+    "gate_rates": "gate_rates.csv",
 }
 REPORT = {
     "clients": "results.csv",
@@ -59,8 +64,6 @@ REPORT = {
     "points": "points.csv",
 }
 """The files of an experiment's report that results are read from."""
-TUNING_REPORT = {name: REPORT[name] for name in ("validation", "points")}
-"""The same of an experiment that chooses a learning rate by validation alone, called ``tuning_...``."""
 DIGITS = 5
 COMMIT = r"\b([0-9a-f]{12})[0-9a-f]+"
 """A commit, and its first digits, which are kept."""
@@ -76,6 +79,7 @@ class Results:
         gates: What the trained gates do.
         validation: The lowest validation loss of each generalist, and the round of it.
         points: When, with which code, data and settings and on what each point was computed.
+        gate_rates: What mixtures do whose gates have a learning rate of their own, as shares.
     """
 
     clients: pd.DataFrame
@@ -83,6 +87,7 @@ class Results:
     gates: pd.DataFrame
     validation: pd.DataFrame
     points: pd.DataFrame
+    gate_rates: pd.DataFrame
 
     @cached_property
     def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -112,17 +117,30 @@ def _nothing() -> dict[str, pd.DataFrame]:
 
 def report_files(experiment: str) -> dict[str, str]:
     """Name the files of an experiment's report that results are read from, by the table they go to."""
-    return TUNING_REPORT if experiment.startswith("tuning_") else REPORT
+    return {name: file for name, file in REPORT.items() if name in _tables_of(experiment)}
+
+
+def _tables_of(experiment: str) -> Collection[str]:
+    if experiment.startswith(GATE_RATES):
+        return ("clients", "frontier", "gates", "points")
+    return ("validation", "points") if experiment.startswith("tuning_") else REPORT
 
 
 def read_report(folder: Path) -> Results:
     """Read an experiment's report, in the form of the files of results."""
-    found = _nothing()
-    for name, file in report_files(folder.name).items():
-        table = pd.read_csv(folder / file).assign(experiment=folder.name)
-        table = table.assign(**{axis: table.get(axis, float("nan")) for axis in (*AXES, RATE)})
-        found[name] = _in_form(name, table)[[*KEYS[name], *VALUES[name]]].round(DIGITS)
-    return Results(**found)
+    tables = {name: _read(folder, file) for name, file in report_files(folder.name).items()}
+    if folder.name.startswith(GATE_RATES):
+        tables = {"points": tables["points"], "gate_rates": by_rate(tables, KEYS["gate_rates"])}
+    formed = {
+        name: _in_form(name, table)[[*KEYS[name], *VALUES[name]]].round(DIGITS)
+        for name, table in tables.items()
+    }
+    return Results(**{**_nothing(), **formed})
+
+
+def _read(folder: Path, file: str) -> pd.DataFrame:
+    table = pd.read_csv(folder / file).assign(experiment=folder.name)
+    return table.assign(**{axis: table.get(axis, float("nan")) for axis in (*AXES, RATE, GATE_RATE)})
 
 
 def merged(old: Results, new: Results) -> Results:
@@ -145,9 +163,9 @@ def _check_together(points: pd.DataFrame) -> None:
     """Refuse points that are not of one experiment; what is unknown counts as no difference."""
     for name, own in points.groupby("experiment"):
         for column in TOGETHER:
-            told = sorted(set(own[column].dropna()) - {UNKNOWN})
-            if len(told) > 1:
-                both = ", ".join(told)
+            known = sorted(set(own[column].dropna()) - {UNKNOWN})
+            if len(known) > 1:
+                both = ", ".join(known)
                 raise ValueError(
                     f"points of {name} have different {column} and cannot be shown together: {both}"
                 )

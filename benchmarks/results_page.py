@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.documents import put
 from benchmarks.results_files import experiment_of
+from benchmarks.results_gates import gate_rate_tables
 from benchmarks.results_glance import glance_table
 from benchmarks.results_parts import (
     COMPARED,
@@ -22,9 +23,10 @@ from benchmarks.results_parts import (
     in_shares,
     label_of,
     parts,
+    signed_estimate,
 )
 from benchmarks.results_tuning import rate_comparisons, tuning_tables
-from fedexperts.evaluation.display import ALL, looks, percent, percent_interval
+from fedexperts.evaluation.display import ALL, looks, percent
 from fedexperts.experiments import charts
 from fedexperts.experiments.charts import ALPHA, P, Q
 from fedexperts.experiments.frontier import REFERENCE
@@ -85,6 +87,7 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
     for name, gates in families(results.gates):
         yield f"{name}, gates", gate_table(gates)
     yield from tuning_tables(results.validation)
+    yield from gate_rate_tables(results.gate_rates)
     yield from rate_comparisons(results.clients)
 
 
@@ -170,7 +173,7 @@ def difference_table(differences: pd.DataFrame) -> TextTable:
     """Write what one method has more than another, in points of accuracy."""
     cells: Cells = {
         head: {
-            (label_of(method), label_of(reference), test): _signed_estimate(*found) if found else ""
+            (label_of(method), label_of(reference), test): signed_estimate(*found) if found else ""
             for method, reference in COMPARED
             for test in ("local", "global")
             for found in (difference_of(part, method, reference, test),)
@@ -200,7 +203,7 @@ def _frontier_table(title: str, summary: pd.DataFrame, cell: Callable[[Mapping[A
 def _gain(row: Mapping[Any, Any]) -> str:
     if isnan(row["gain"]) or row["method"] == REFERENCE:  # itself, but for the calibrated one
         return ""
-    return f" ({_signed_estimate(row['gain'], row['gain_low'], row['gain_high'])})"
+    return f" ({signed_estimate(row['gain'], row['gain_low'], row['gain_high'])})"
 
 
 def gate_table(gates: pd.DataFrame) -> TextTable:
@@ -218,8 +221,3 @@ def gate_table(gates: pd.DataFrame) -> TextTable:
 
 def _number(value: float | None, form: str) -> str:
     return "" if value is None else f"{value:{form}}"
-
-
-def _signed_estimate(share: float, low: float, high: float) -> str:
-    points = round(100 * share, 1) + 0.0  # no -0.0
-    return f"{points:+.1f} {percent_interval(low, high)}".rstrip()

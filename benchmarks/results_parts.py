@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from fedexperts.evaluation.display import CALIBRATED, looks, predictors
+from fedexperts.evaluation.display import CALIBRATED, looks, percent_interval, predictors
 from fedexperts.experiments.charts import ALPHA, P
 from fedexperts.experiments.frontier import summarise_frontier
 from fedexperts.experiments.names import setting_of
@@ -102,3 +102,9 @@ def frontier_summary(moved: pd.DataFrame) -> pd.DataFrame:
 def in_shares(moved: pd.DataFrame) -> pd.DataFrame:
     """The frontier as reports have it: in shares."""
     return moved.assign(**{name: moved[name] / 100 for name in ("local_drop", "global_accuracy")})
+
+
+def signed_estimate(share: float, low: float, high: float) -> str:
+    """Write a difference of shares in points, with its sign and its interval if it has one."""
+    points = round(100 * share, 1) + 0.0  # no -0.0
+    return f"{points:+.1f} {percent_interval(low, high)}".rstrip()

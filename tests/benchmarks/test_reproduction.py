@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from benchmarks import results_files as files
-from benchmarks import results_page, results_tuning
+from benchmarks import results_gates, results_page, results_tuning
 from benchmarks.reproduction import DOCUMENT, RESULTS
 from benchmarks.results_files import KEYS, VALUES
+from benchmarks.results_gates import GATE_RATE
 from benchmarks.results_glance import glance_table
 from fedexperts.evaluation.frontier import AREA
 from fedexperts.experiments.charts import ALPHA, RATE, P, Q
@@ -40,7 +41,8 @@ def test_means_by_seed_follow_from_the_clients(results):
 
 def test_every_point_says_when_and_with_what_it_was_computed(results):
     tuning = results.validation["experiment"].str.startswith("tuning_")
-    known = pd.concat([results.clients, results.validation[tuning]])[[*KEYS["points"]]].drop_duplicates()
+    shown = pd.concat([results.clients, results.validation[tuning], results.gate_rates])
+    known = shown.reindex(columns=KEYS["points"]).drop_duplicates()
     noted = results.points[KEYS["points"]]
     pd.testing.assert_frame_equal(
         known.sort_values(KEYS["points"], ignore_index=True),
@@ -267,6 +269,53 @@ def test_learning_rates_are_compared_by_their_lowest_validation_loss(tmp_path):
     unfinished = tuning_report(tmp_path / "c", first)
     ((_, table),) = results_tuning.tuning_tables(unfinished.validation)
     assert table.rows[1] == ("0.001", "9.000 (100)", "", ""), "a mean over other p would be no comparison"
+
+
+def test_gates_are_compared_by_their_learning_rate_on_seeds_that_have_all(tmp_path):
+    folder = tmp_path / "gate_rates_x"
+    folder.mkdir()
+    tables = {name: [] for name in ("results", "frontier", "gates", "points")}
+    for seed, rate, accuracy in (
+        (0, None, 0.5),
+        (0, 0.01, 0.7),
+        (1, None, 0.6),
+        (1, 0.01, 0.9),
+        (2, None, 0.1),
+    ):
+        where = {"environment": "digits", P: 0.8, GATE_RATE: rate, "seed": seed}
+        for method, test, more in (
+            ("mixture", "local", 0.0),
+            ("mixture", "global", -0.1),
+            ("fedavg", "local", -0.4),
+        ):
+            about = {**where, "method": method, "calibrated": False, "test_set": test}
+            tables["results"] += [
+                {**about, "client_id": c, "accuracy": accuracy + more + c} for c in (-0.1, 0.1)
+            ]
+        for method, curve in (("mixture", (0.4, 0.6)), ("constant", (accuracy, accuracy - 0.1))):
+            about = {**where, "method": method, "calibrated": False}
+            tables["frontier"] += [
+                {**about, "local_drop": drop, "global_accuracy": value}
+                for drop, value in zip((0.01, 0.02), curve, strict=True)
+            ]
+        for test, group, weight in (
+            ("local", "all", 0.5),
+            ("global", "all", 0.4),
+            ("local", "majority", 0.6),
+        ):
+            tables["gates"].append({**where, "test_set": test, "class_group": group, "mean_weight": weight})
+        tables["points"].append({**where, **ORIGIN})
+    for name, rows in tables.items():
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+    found = files.merged(files.read_results(tmp_path), files.read_report(folder))
+    assert len(found.points) == len(found.gate_rates) == 5
+    ((name, table),) = results_gates.gate_rate_tables(found.gate_rates)
+    assert name == "gate_rates_x"
+    weights = ("0.500", "0.400", "0.600", "")
+    assert table.rows == (
+        ("0.8", "the specialist's", "2", "55.0", "45.0", "50.0", "+0.0 [-63.5, 63.5]", *weights),
+        ("0.8", "0.01", "2", "80.0", "70.0", "50.0", "-25.0 [-152.1, 102.1]", *weights),
+    )
 
 
 def test_rates_are_compared_on_the_seeds_that_both_have(tmp_path):
