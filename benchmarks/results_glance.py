@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Signs = dict[tuple[str, str], str]
 
 AHEAD, BEHIND, LEVEL, UNKNOWN = "+", "-", "·", "?"
+OF_THE_TEST = 0.01
+"""What a global test of 1000 examples may err by in a difference; an interval over clients leaves it out."""
 AREAS = (
     ("mixture", "its gate's bias moved"),
     ("density_ratio", ""),
@@ -42,7 +44,8 @@ def glance_table(results: Results) -> TextTable:
     """Write who is ahead of whom: a row per comparison, a column per data set and setting.
 
     A cell has a sign for each value of p or alpha: ``+`` or ``-`` where the interval of the difference is on
-    one side of zero, ``·`` where it is not, ``?`` where there is none.
+    one side of zero, ``·`` where it is not, ``?`` where there is none. With one seed, an interval of the
+    global test has to be :data:`OF_THE_TEST` away from zero.
     """
     cells: dict[str, Signs] = {}
     places: dict[str, list[str]] = {}
@@ -80,9 +83,12 @@ def _difference_signs(differences: pd.DataFrame) -> Signs:
     signs: Signs = {}
     for method, reference in COMPARED:
         for test in ("local", "global"):
-            found = [difference_of(own, method, reference, test) for _, own in columns(differences)]
-            told = "".join(_sign(each.low, each.high) if each else " " for each in found)
-            signs[f"{label_of(method)} against {label_of(reference)}", test] = f"`{told}`"
+            row = ""
+            for _, own in columns(differences):
+                found = difference_of(own, method, reference, test)
+                bare = test == "global" and own["n_seeds"].max() == 1
+                row += _sign(found.low, found.high, OF_THE_TEST if bare else 0.0) if found else " "
+            signs[f"{label_of(method)} against {label_of(reference)}", test] = f"`{row}`"
     return signs
 
 
@@ -90,17 +96,17 @@ def _area_signs(summary: pd.DataFrame, places: list[str]) -> Signs:
     signs: Signs = {}
     by_place = dict(columns(summary))
     for method, remark in AREAS:
-        told = ""
+        line = ""
         for place in places:
             own = by_place.get(place, summary.iloc[:0])
             row = own[own["method"] == method]
-            told += _sign(row["gain_low"].item(), row["gain_high"].item()) if len(row) else " "
+            line += _sign(row["gain_low"].item(), row["gain_high"].item()) if len(row) else " "
         against = f"{label_of(method)} against a constant weight" + (f" ({remark})" if remark else "")
-        signs[against, "frontier"] = f"`{told}`"
+        signs[against, "frontier"] = f"`{line}`"
     return signs
 
 
-def _sign(low: float, high: float) -> str:
+def _sign(low: float, high: float, margin: float = 0.0) -> str:
     if isnan(low):
         return UNKNOWN
-    return AHEAD if low > 0 else BEHIND if high < 0 else LEVEL
+    return AHEAD if low > margin else BEHIND if high < -margin else LEVEL

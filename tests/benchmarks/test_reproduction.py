@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import results_files as files
-from benchmarks import results_gates, results_page, results_tuning
+from benchmarks import results_gates, results_glance, results_page, results_tuning
 from benchmarks.reproduction import DOCUMENT, RESULTS
 from benchmarks.results_files import KEYS, VALUES
 from benchmarks.results_gates import GATE_RATE
@@ -407,5 +407,8 @@ def test_a_glance_has_a_sign_for_each_setting():
     assert cells["seeds", ""] == "1 to 2"
     assert cells["Mixture against FedAvg", "local"] == "`++`"
     assert cells["Mixture against FedAvg", "global"] == "`·?`"
+    assert [results_glance._sign(low, low + 0.03, 0.01) for low in (0.011, 0.009, -0.039, -0.041)] == list(
+        "+··-"
+    )
     assert cells["WiSE-FT against a constant weight", "frontier"] == "`+?`"
     assert cells["Density ratio against a constant weight", "frontier"].strip("`").strip() == ""
