@@ -33,8 +33,8 @@ def rate_table(tried: pd.DataFrame) -> TextTable:
     rows = [
         (
             value_of(RATE, rate),
-            *(_told(losses.loc[rate, p], f" ({rounds.loc[rate, p]:.0f})") for p in losses),
-            _told(losses.loc[rate].mean(skipna=False)),
+            *(_loss(losses.loc[rate, p], f" ({rounds.loc[rate, p]:.0f})") for p in losses),
+            _loss(losses.loc[rate].mean(skipna=False)),
         )
         for rate in losses.index
     ]
@@ -42,7 +42,7 @@ def rate_table(tried: pd.DataFrame) -> TextTable:
     return TextTable("Tuning", head, tuple(rows), 1)
 
 
-def _told(loss: float, more: str = "") -> str:
+def _loss(loss: float, more: str = "") -> str:
     """Nothing, where a p is still to be tried: a mean over others says nothing beside one over all."""
     return "" if isnan(loss) else f"{loss:.3f}{more}"
 
