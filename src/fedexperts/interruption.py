@@ -9,17 +9,21 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Windows has no SIGHUP, which says that the terminal is gone."""
+HANGUP = getattr(signal, "SIGHUP", None)
+"""Says that the terminal is gone; Windows has none."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([HANGUP] if HANGUP else []))
+
+OUTPUTS = (1, 2)
 
 _noted: list[int] = []
+_terminals: list[int] = []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,10 +54,11 @@ def heeded() -> Iterator[None]:
 
     To be used in the main thread.
     """
+    _terminals[:] = [output for output in OUTPUTS if os.isatty(output)]
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
         # nohup has it ignored, to outlive the terminal
-        if not (number == getattr(signal, "SIGHUP", None) and handler is signal.SIG_IGN):
+        if not (number == HANGUP and handler is signal.SIG_IGN):
             signal.signal(number, _note)
     try:
         yield
@@ -68,9 +73,18 @@ def _note(number: int, _frame: FrameType | None) -> None:
     for child in multiprocessing.active_children():
         if child.pid is not None:
             os.kill(child.pid, number)
+    if number == HANGUP:  # often comes twice, from the terminal and from the shell
+        _write_no_more()
     # A child may be told twice, by the terminal and by its parent.
-    if multiprocessing.parent_process() is None:
+    elif multiprocessing.parent_process() is None:
         if len(_noted) > 1:
             raise KeyboardInterrupt
-        with suppress(OSError):  # the terminal may be gone
-            os.write(2, b"\nStopping after this step; once more to stop at once.\n")
+        os.write(2, b"\nStopping after this step; once more to stop at once.\n")
+
+
+def _write_no_more() -> None:
+    """Write nothing to a terminal that is gone: that would fail, in the midst of storing what is there."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in _terminals:
+        os.dup2(nowhere, output)
+    os.close(nowhere)

@@ -16,9 +16,10 @@ from fedexperts.pipelines import client_partitioning
 plain_parameters = runpy.run_path(str(ROOT / "tests" / "fixtures_small.py"))["plain_parameters"]
 
 
-def keys(*methods):
+def keys(*methods, gate_rate=None):
     _, stages = project.find_stages(project.find_places(ROOT, "test"))
-    return stage_keys(stages, "test", canonical(plain_parameters({"personalization.methods": list(methods)})))
+    changes = {"personalization.methods": list(methods), "personalization.gate_learning_rate": gate_rate}
+    return stage_keys(stages, "test", canonical(plain_parameters(changes)))
 
 
 def changed(before, after):
@@ -36,6 +37,10 @@ def changed(before, after):
 )
 def test_methods_ask_for_training_by_the_kinds_of_models_they_need(methods, anew):
     assert changed(keys("fedavg", "finetuned", "mixture"), keys(*methods)) == {*anew, "evaluation"}
+
+
+def test_the_gates_learning_rate_is_read_where_gates_are_trained_and_by_no_other_training():
+    assert changed(keys("mixture"), keys("mixture", gate_rate=0.1)) == {"gate_training", "evaluation"}
 
 
 def test_a_method_that_there_is_no_more_can_be_told_of():

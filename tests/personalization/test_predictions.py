@@ -194,11 +194,15 @@ def test_a_mixture_whose_training_failed_is_the_generalist_wherever_its_gate_is_
 
 def test_beside_the_calibrated_generalist_a_failed_specialist_is_the_calibrated_one(at):
     epochs = np.array([1, FAILED, *[1] * (len(at.data.client_ids) - 2)])
-    models = at.models | {"specialists": replace(at.models["specialists"], epochs=epochs)}
-    for client in consult(at.bench, at.data, models, ("average",), BIAS):
+    own = {name: value.copy() for name, value in at.models["specialists"].parameters.items()}
+    for name, value in own.items():
+        value[1] = at.bench.generalist[name]
+    failed = replace(at.models["specialists"], epochs=epochs, parameters=own)
+    for client in consult(at.bench, at.data, at.models | {"specialists": failed}, ("average",), BIAS):
         test = client.tests["global"]
-        alike = np.array_equal(test.personal["specialists"], test.generalist)
-        assert alike == (client.position == 1)
+        assert np.array_equal(test.personal["specialists"], test.generalist) == (client.position == 1)
+        halfway = np.allclose(test.interpolated(0.5), test.generalist, atol=1e-5)
+        assert halfway == (client.position == 1)
 
 
 def test_the_proportions_are_of_all_the_client_can_learn_from_and_of_nothing_else(at):

@@ -84,14 +84,13 @@ class Finished:
 
     def _note(self, file: Path, manifest: dict[str, Any]) -> None:
         try:
+            if manifest["run"].get("env") != self.environment:
+                return
             settings = canonical(manifest["parameters"])
-            environment = manifest["run"].get("env")
             saved: dict[str, str] = manifest["saved_versions"]
             versions = {**manifest["loaded_versions"], **saved}
         except (ValidationError, KeyError, TypeError):
             self.unreadable.append(file)
-            return
-        if environment != self.environment:
             return
         for stage in self.stages:
             if not set(stage.outputs) <= set(saved):

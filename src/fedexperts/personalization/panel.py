@@ -84,8 +84,9 @@ class Panel:
         }
 
         def interpolated(weight: float) -> NDArray[np.floating]:
-            # the bias is part of the generalist's weights, and fades as they do
-            return calibrate(plain.interpolated(weight), (1.0 - weight) * bias)
+            # the bias is part of the generalist's weights, and fades as they do, if there is another end
+            share = 1.0 if "specialists" in plain.failed else 1.0 - weight
+            return calibrate(plain.interpolated(weight), share * bias)
 
         return replace(plain, generalist=generalist, personal=personal, interpolated=interpolated)
 
