@@ -200,8 +200,18 @@ def _with(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[st
     changes = OmegaConf.create({})
     for name, value in settings.items():
         OmegaConf.update(changes, name, value, merge=True, force_add=True)
-    changed = OmegaConf.merge(OmegaConf.create(dict(parameters)), changes)
-    return cast("dict[str, Any]", OmegaConf.to_container(changed))
+    return _merged(parameters, cast("dict[str, Any]", OmegaConf.to_container(changes)))
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Put mappings over each other; whatever else stands above stands for what is below."""
+    both = {
+        key: _merged(below[key], value)
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+        else value
+        for key, value in above.items()
+    }
+    return {**below, **both}
 
 
 def _check_environments(root: Path, file: Path, environments: Iterable[str]) -> None:
