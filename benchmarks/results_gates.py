@@ -75,6 +75,8 @@ def gate_rate_table(tried: pd.DataFrame) -> TextTable:
     rows = []
     for place, points in tried.groupby(axis):
         have = points.groupby("seed").size()
+        if have.max() == 1:  # no other rate yet
+            continue
         complete = points[points["seed"].isin(have[have == have.max()].index)]
         complete = complete.sort_values(GATE_RATE, na_position="first")
         for rate, seeds in complete.groupby(GATE_RATE, dropna=False, sort=False):
