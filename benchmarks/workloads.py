@@ -45,6 +45,10 @@ class Training:
     weight_decay: float = 0.0
     proximal: float = 0.0
 
+    def rate_of(self, _parameter: str) -> float:
+        """The step size of a parameter, which all have in common."""
+        return self.learning_rate
+
 
 @dataclass(frozen=True)
 class Workload:
