@@ -66,7 +66,7 @@ def test_every_registered_method_and_kind_is_what_its_name_says():
     assert {name: load_method(name) for name in METHODS} == FUNCTIONS
     for name in KINDS:
         kind = load_kind(name)
-        assert all(callable(getattr(kind, part)) for part in ("module", "start", "inputs", "learning_rate"))
+        assert all(callable(getattr(kind, part)) for part in ("module", "start", "inputs", "training"))
     assert all(set(entry.needs) <= set(KINDS) for entry in METHODS.values())
 
 
