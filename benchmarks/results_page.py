@@ -118,9 +118,10 @@ def finished_table(clients: pd.DataFrame) -> TextTable:
 
 
 def computed_table(points: pd.DataFrame) -> TextTable:
-    """Write when and on what how many points were computed."""
+    """Write when and on what how many points were computed; one that two experiments share counts once."""
     rows = []
-    for (device, processor, torch), own in points.groupby(["device", "processor", "torch"], sort=False):
+    runs = points.drop(columns="experiment").drop_duplicates()
+    for (device, processor, torch), own in runs.groupby(["device", "processor", "torch"], sort=False):
         days = " to ".join(sorted({own["date"].min(), own["date"].max()}))
         rows.append((str(len(own)), days, device, processor, torch))
     head = ("points", "date", "device", "processor", "torch")
