@@ -9,7 +9,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def put(text: str, name: str, document: str) -> str:
-    """Write a text between the marks of a name in a document, in place of what is there."""
+    """Write a text between the marks of a name in a document, in place of what is there.
+
+    Raises:
+        ValueError: If the document has no such marks.
+    """
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    if start not in document:
+        raise ValueError(f"the document has no place for this table: {start}{end}")
     pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
     return pattern.sub(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)

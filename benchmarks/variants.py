@@ -112,8 +112,7 @@ def architecture(workload: Workload, values: int) -> nn.Module:
 
 def first_row(module: StackedModule, workload: Workload) -> Tensor:
     """The weights that all clients start from, ``[parameters]``."""
-    named = _named(plain.first_model(workload))
-    return module.rows({name: value[None] for name, value in named.items()})[0]
+    return module.row(_named(plain.first_model(workload)))
 
 
 def stacked_outcome(module: StackedModule, workload: Workload, rows: Tensor, best: list[int]) -> Outcome:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kedro.io import DatasetError
 
 from fedexperts.commands.mistakes import LOG, tell
-from fedexperts.commands.overrides import parse_overrides
+from fedexperts.commands.overrides import parse_overrides, read_params
 from fedexperts.errors import UserError
 
 
@@ -61,7 +61,6 @@ def test_a_fault_met_while_a_mistake_was_being_handled_is_not_called_a_mistake(t
         (OSError(errno.EROFS, "Read-only file system", "a.parquet"), "can only be read"),
         (MemoryError(), "the memory does not suffice: no room is left"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 4 bytes"), "does not suffice"),
-        (RuntimeError("I/O error: No space left on device (os error 28)"), "The disk is full"),
     ],
 )
 def test_what_the_machine_refuses_is_told_with_a_remedy(error: Exception, words: str, tmp_path: Path) -> None:
@@ -128,6 +127,7 @@ def test_settings_on_the_command_line(text: str, expected: object) -> None:
         ("a=2,seed=1],b=3", "seed: '1]' cannot be read as a value: ']' closes nothing"),
         ("a=1,seed=${x", "seed: '${x' cannot be read"),
         ("seed=" + "9" * 5000, "cannot be read"),
+        ("a.methods=[local],a.methods.x=3", "they contradict each other"),
     ],
 )
 def test_mistakes_on_the_command_line(text: str, words: str) -> None:
@@ -135,6 +135,13 @@ def test_mistakes_on_the_command_line(text: str, words: str) -> None:
         parse_overrides(text)
     assert words in caught.value.message
     assert caught.value.exit_code == 1
+
+
+def test_settings_that_do_not_go_with_those_of_a_file() -> None:
+    context = click.Context(click.Command("run"))
+    context.default_map = {"params": {"a": [1]}}
+    with pytest.raises(click.ClickException, match="do not go with those of --config"):
+        read_params(context, click.Option(["--params"]), "a.b=1")
 
 
 @given(st.text(max_size=40))

@@ -78,7 +78,14 @@ def test_a_folder_of_classes(tmp_path):
     write_folder(tmp_path, CATS_AND_DOGS)
     # neither hidden files nor what lies beside the classes is an image
     write_folder(
-        tmp_path, {"cat/.DS_Store": b"x", "LICENSE": b"x", "cat/Thumbs.db": b"x", ".git/config": b"x"}
+        tmp_path,
+        {
+            "cat/.DS_Store": b"x",
+            "LICENSE": b"x",
+            "cat/Thumbs.db": b"x",
+            ".git/config": b"x",
+            "._cat.tar.gz": b"x",
+        },
     )
     check_cats_and_dogs(load(tmp_path))
 

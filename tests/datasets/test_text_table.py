@@ -167,6 +167,7 @@ def test_named_columns(tmp_path, name):
 
 def test_a_folder_of_tables(tmp_path):
     write(tmp_path, {"b.csv": NAMED, "a.csv": "label,text\n10,last\n9,first\n", "notes.txt": "x"})
+    (tmp_path / "._a.csv").write_bytes(b"\xff")  # left behind by another system
     examples = own(tmp_path).load()
     assert examples.features.tolist() == ["last", "first", "Good film", "Bad film"]
     assert examples.class_names == ("9", "10", "neg", "pos")
@@ -188,6 +189,7 @@ def test_marks_blank_lines_and_long_texts(tmp_path):
         ('text,label\na,b\n"cut off', r"line 3: unexpected end of data"),
         ("text,label\na,\n", "no label in row 1 of the column label"),
         ("text,label\n", "holds no examples"),
+        ("text,label,text\na,b,c\n", "has 2 columns with the name text"),
     ],
 )
 def test_a_table_that_is_not_as_it_has_to_be(tmp_path, text, message):

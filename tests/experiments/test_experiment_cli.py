@@ -224,9 +224,10 @@ def test_a_place_outside_of_the_project_is_the_same_in_every_copy(project: Proje
     assert places["clients"].is_relative_to(tmp_path / "copy")
 
 
-def test_a_damaged_memory_is_told(copied: Project) -> None:
+@pytest.mark.parametrize("content", ["{", "[]", "null", '{"a": 1}', '{"a": {"state": "to do"}}'])
+def test_a_damaged_memory_is_told(copied: Project, content: str) -> None:
     file = copied.path / "data/09_experiments/small/points.json"
-    file.write_text("{", encoding="utf-8")
+    file.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"points\.json: this file is damaged; delete it"):
         actions.status(copied.path, "small")
 

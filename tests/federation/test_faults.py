@@ -33,7 +33,7 @@ def federation(changes=None, spoil=()):
     first = initial_parameters(small.architecture().expert, 0, "federation/initial")
     data = CohortData((features,), torch.as_tensor(clients.labels), clients.train)
     found = Federation(module, clients.client_ids, data, data, of.settings.federation, small.ENGINE, 3)
-    return found, module.rows({name: value[None] for name, value in first.items()})[0]
+    return found, module.row(first)
 
 
 def one_round(of, weights, number=1):

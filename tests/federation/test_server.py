@@ -47,7 +47,7 @@ def federation(clients, chosen, dtype=torch.float64):
         engine=small.ENGINE,
         seed=chosen.seed,
     )
-    start = module.rows({name: value[None].to(dtype) for name, value in first.items()})[0]
+    start = module.row(first).to(dtype)
     return server, plain, start
 
 

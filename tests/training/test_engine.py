@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedexperts.errors import UserError
+from fedexperts.errors import UserError, is_out_of_memory
 from fedexperts.parameters import EngineSettings
 from fedexperts.training import engine
 from fedexperts.training.engine import Engine, chunks, halving, open_engine
@@ -71,9 +71,10 @@ def limited(limit, error):
         RuntimeError(
             "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried"
         ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.11 GB, other allocations: 384.00 KB"),
         MemoryError(),
     ],
-    ids=["cuda", "cpu", "python"],
+    ids=["cuda", "cpu", "mps", "python"],
 )
 def test_memory_that_does_not_suffice_halves_the_chunk(error, caplog):
     compute, asked = limited(3, error)
@@ -99,7 +100,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 def test_a_real_allocation_that_fails_is_recognised():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
-    assert engine._is_out_of_memory(caught.value)
+    assert is_out_of_memory(caught.value)
 
 
 def settings(**changes):

@@ -116,8 +116,8 @@ def test_rows_and_parameters_undo_each_other():
 
 def test_a_row_holds_the_parameters_in_the_modules_order():
     module = nn.Linear(2, 3)
-    row = StackedModule(module).rows({name: value[None] for name, value in module.named_parameters()})
-    assert torch.equal(row[0], parameters_to_vector(module.parameters()))
+    row = StackedModule(module).row(dict(module.named_parameters()))
+    assert torch.equal(row, parameters_to_vector(module.parameters()))
 
 
 def test_rows_are_a_copy():

@@ -9,7 +9,6 @@ kept.
 from __future__ import annotations
 
 import errno
-import re
 import traceback
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from kedro.config import MissingConfigException
 from kedro.io.core import DatasetError, VersionNotFoundError
 from omegaconf.errors import OmegaConfBaseException
 
-from fedexperts.errors import UserError
+from fedexperts.errors import UserError, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,14 +119,12 @@ def _of_configuration(error: BaseException, files: Sequence[tuple[str, dict[Any,
 
 def _refused_by_machine(error: BaseException) -> str | None:
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text:
+    if is_out_of_memory(error):
         return (
             f"the memory does not suffice: {text or 'no room is left'}\n"
             "Smaller batches or models need less, and so do fewer clients at once."
         )
-    # some libraries tell the number of the system's error in their text alone
-    named = re.search(r"\(os error (\d+)\)", text)
-    code = error.errno if isinstance(error, OSError) else int(named[1]) if named else None
+    code = error.errno if isinstance(error, OSError) else None
     return f"the machine refused: {text}\n{REMEDIES.get(code, '')}".rstrip() if code else None
 
 

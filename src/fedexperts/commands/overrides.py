@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # A text in quotes, where a value or an entry of a list may begin, or else one character.
 PIECE = re.compile(r"""(?<![^=:,\[{\s])(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|.""", re.DOTALL)
 CLOSES = {"[": "]", "{": "}"}
+UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError)
 
 
 def read_config(context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -55,9 +56,17 @@ def _check_options(name: str, content: Mapping[Any, Any], command: click.Command
 
 
 def read_params(context: click.Context, parameter: click.Parameter, value: object) -> dict[str, Any]:
-    """Put the settings on the command line over those that :func:`read_config` has found in a file."""
+    """Put the settings on the command line over those that :func:`read_config` has found in a file.
+
+    Raises:
+        click.ClickException: If they cannot be read, or contradict each other.
+    """
     beneath = (context.default_map or {}).get(str(parameter.name))
-    return _plain(OmegaConf.merge(parse_overrides(beneath), parse_overrides(value)))
+    try:
+        return _plain(OmegaConf.merge(parse_overrides(beneath), parse_overrides(value)))
+    except UNREADABLE as error:
+        problem = f"they do not go with those of --config: {_on_one_line(error)}"
+        raise click.ClickException(f"--params: {problem}") from error
 
 
 def parse_overrides(value: object) -> dict[str, Any]:
@@ -69,8 +78,8 @@ def parse_overrides(value: object) -> dict[str, Any]:
         value: The text; from a file given to ``--config`` it may come as the dict that is wanted.
 
     Raises:
-        click.ClickException: If a part is no ``key=value``, stands there twice, or has a value that is no
-            YAML; the message names it.
+        click.ClickException: If a part is no ``key=value``, stands there twice, contradicts another, or has
+            a value that is no YAML; the message names it.
     """
     if isinstance(value, dict):
         return value
@@ -85,10 +94,18 @@ def parse_overrides(value: object) -> dict[str, Any]:
             raise click.ClickException(f"--params: {key} is given twice; leave one of them out")
         try:
             OmegaConf.from_dotlist([f"{key}={text}"])
-        except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-            _refuse(part, " ".join(str(error).split()))
+        except UNREADABLE as error:
+            _refuse(part, _on_one_line(error))
         settings[key] = text
-    return _plain(OmegaConf.from_dotlist([f"{key}={text}" for key, text in settings.items()]))
+    try:
+        return _plain(OmegaConf.from_dotlist([f"{key}={text}" for key, text in settings.items()]))
+    except UNREADABLE as error:
+        problem = f"they contradict each other: {_on_one_line(error)}"
+        raise click.ClickException(f"--params: {problem}") from error
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _plain(settings: DictConfig | ListConfig) -> dict[str, Any]:

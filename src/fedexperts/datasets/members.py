@@ -78,7 +78,8 @@ def listed(place: Path) -> Iterator[Listing]:
     with ExitStack() as stack:
         if place.is_dir():
             _list_folder(place, listing)
-            for archive in sorted(path for path in place.iterdir() if path.name.endswith(ARCHIVES)):
+            archives = (path for path in place.iterdir() if path.name.endswith(ARCHIVES))
+            for archive in sorted(path for path in archives if path.is_file() and not hidden((path.name,))):
                 _list_archive(archive, (archive.name.split(".")[0],), listing, stack)
         elif place.is_file():
             _list_archive(place, (), listing, stack)
@@ -90,7 +91,7 @@ def listed(place: Path) -> Iterator[Listing]:
 def _list_folder(root: Path, listing: Listing) -> None:
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        if _hidden(parts):
+        if hidden(parts):
             continue
         if path.is_dir():
             listing.folders.add(parts)
@@ -118,7 +119,7 @@ def _list_archive(archive: Path, prefix: tuple[str, ...], listing: Listing, stac
         parts = (*prefix, *PurePosixPath(member.name).parts)
         if member.name.startswith("/") or ".." in parts:
             raise DataError(f"{archive} holds {member.name!r}, which leads out of the archive; pack it anew")
-        if _hidden(parts):
+        if hidden(parts):
             continue
         if member.isdir():
             listing.folders.add(parts)
@@ -153,5 +154,6 @@ def _explained(archive: Path) -> Iterator[None]:
         raise DataError(f"{archive} is damaged, incomplete or no tar archive: {error}") from error
 
 
-def _hidden(parts: tuple[str, ...]) -> bool:
+def hidden(parts: tuple[str, ...]) -> bool:
+    """Whether a path is of what systems leave behind, such as ``._train.tar`` or ``Thumbs.db``."""
     return any(part.startswith((".", "__MACOSX")) or part == "Thumbs.db" for part in parts)

@@ -32,7 +32,7 @@ def read_columns(path: Path, wanted: Sequence[str], header: Sequence[str] | None
         The columns; None where a Parquet file holds no value.
 
     Raises:
-        DataError: If the file is damaged or incomplete, or lacks a column.
+        DataError: If the file is damaged or incomplete, lacks a column, or has two of its name.
     """
     if not path.name.endswith(SUFFIXES):
         raise DataError(f"{path} is no table; its name must end in {', '.join(SUFFIXES)}")
@@ -70,6 +70,9 @@ def _positions(path: Path, wanted: Sequence[str], names: Sequence[str]) -> dict[
             f"{path} has no column {', '.join(missing)}; it has {', '.join(names) or 'none'}. "
             "Name the columns of the text and the label in the catalog"
         )
+    for name in wanted:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has {names.count(name)} columns with the name {name}")
     return {name: names.index(name) for name in wanted}
 
 
@@ -82,8 +85,6 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> Table:
             schema = file.schema_arrow
             _positions(path, wanted, schema.names)
             for name in wanted:
-                if schema.names.count(name) > 1:
-                    raise DataError(f"{path} has {schema.names.count(name)} columns with the name {name}")
                 if pa.types.is_binary(schema.field(name).type):
                     raise DataError(f"{path} has bytes in the column {name}; store it as text")
             table = file.read(columns=list(wanted))

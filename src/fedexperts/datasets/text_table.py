@@ -13,6 +13,7 @@ import numpy as np
 
 from fedexperts.datasets.downloads import RemoteFile, fetch, verify
 from fedexperts.datasets.errors import DataError
+from fedexperts.datasets.members import hidden
 from fedexperts.datasets.source import HAND_OVER, RawSource
 from fedexperts.datasets.tables import SUFFIXES, read_columns
 from fedexperts.examples import Examples, as_texts
@@ -184,7 +185,9 @@ class TextTableDataset(RawSource):
 
 def _tables(folder: Path) -> list[Path]:
     """Find all tables in a folder."""
-    found = sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    found = sorted(
+        path for path in folder.glob("*") if path.name.endswith(SUFFIXES) and not hidden((path.name,))
+    )
     if not found:
         raise DataError(
             f"there is no table in {folder}. Put files that end in {', '.join(SUFFIXES)} there, {HAND_OVER}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from fedexperts.evaluation.display import ALL, looks, percent, percent_estimate
 from fedexperts.experiments.names import name_of, value_of
 from fedexperts.experiments.published import add_published
@@ -13,8 +15,6 @@ from fedexperts.experiments.summary import axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
-
-    import pandas as pd
 
 TITLES = {"global_accuracy": "Global test", "local_accuracy": "Local test"}
 NOTE = (
@@ -95,24 +95,7 @@ def as_latex(tables: list[TextTable]) -> str:
     parts = [f"% {NOTE}"]
     for table in tables:
         columns = "l" * table.settings + "r" * (len(table.head) - table.settings)
-        lines = [
-            f"% {table.title}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            _ampersands(table.head),
-            r"\midrule",
-            *(_ampersands(row) for row in table.rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        parts.append("\n".join(lines))
+        cells = pd.DataFrame(table.rows, columns=pd.Index(table.head))
+        written = cells.to_latex(index=False, escape=True, column_format=columns)
+        parts.append(f"% {table.title}\n{written.rstrip()}")
     return "\n\n".join(parts) + "\n"
-
-
-def _ampersands(cells: tuple[str, ...]) -> str:
-    return " & ".join(_escaped(cell) for cell in cells) + r" \\"
-
-
-def _escaped(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(letter, f"\\{letter}" if letter in "&%$#_{}" else letter) for letter in text)

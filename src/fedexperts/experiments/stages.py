@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ADDED = (("personalization", "gate_learning_rate"),)
 """Settings that came when there were results already; null names what those are."""
-WITHOUT_EFFECT = (("engine", "workers"), ("engine", "checkpoint_every"))
+WITHOUT_EFFECT = {"engine": {"workers", "checkpoint_every"}}
 """Settings that change how a run goes on, and no bit of its result."""
 
 
@@ -54,9 +54,7 @@ def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         pydantic.ValidationError: If they are not the settings of this version of the project.
     """
-    plain = Parameters.model_validate(parameters).model_dump(mode="json")
-    for group, name in WITHOUT_EFFECT:
-        plain.get(group, {}).pop(name, None)
+    plain = Parameters.model_validate(parameters).model_dump(mode="json", exclude=WITHOUT_EFFECT)
     for group, name in ADDED:
         if plain[group][name] is None:
             del plain[group][name]

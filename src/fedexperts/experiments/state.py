@@ -66,10 +66,10 @@ def read_state(root: Path, folder: Path) -> dict[str, Entry]:
     names = {field.name for field in fields(Entry)}
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        # Entries with other fields are from another version of the project.
+        noted = {key: Entry(**entry) for key, entry in stored.items() if set(entry) <= names}
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{file}: this file is damaged; delete it: {error}") from error
-    # Entries with other fields are from another version of the project.
-    noted = {key: Entry(**entry) for key, entry in stored.items() if set(entry) <= names}
     return {
         key: entry
         for key, entry in noted.items()

@@ -79,7 +79,7 @@ def train_generalist(
     try_models(architecture, torch.as_tensor(clients.features[:1], device=engine.device))
     module = StackedModule(architecture.expert().to(engine.device))
     first = initial_parameters(architecture.expert, seed, "federation/initial")
-    start = module.rows({name: value[None].to(engine.device) for name, value in first.items()})[0]
+    start = module.row(first).to(engine.device)
     federation = _federation(clients, module, start, settings, seed, engine)
     lineage = {
         "opt_in": clients.fingerprint,

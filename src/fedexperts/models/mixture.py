@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Value = TypeVar("Value")
+
+SPECIALIST, GATE = "specialist.", "gate."
+"""What the names of a mixture's parameters begin with."""
+
+
+def below(prefix: str, named: Mapping[str, Value]) -> dict[str, Value]:
+    """Those parameters whose names begin with a prefix, by the names that they have without it."""
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 
 def mix(specialist_log_probs: Tensor, generalist_log_probs: Tensor, gate_logits: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,11 +79,4 @@ def largest_that_fits(limit: int, fits: Callable[[int], bool]) -> int:
     Returns:
         A number in [0, limit], or -1 if not even zero fits.
     """
-    low, high = -1, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return bisect_left(range(limit + 1), 1, key=lambda number: not fits(number)) - 1

@@ -63,8 +63,7 @@ def estimate_bias(
     weight = next(iter(generalist.values()))
     inputs = drawn.to(weight) if drawn.is_floating_point() else drawn.to(weight.device)
     module = StackedModule(architecture.expert().to(weight.device))
-    row = module.rows({name: value[None] for name, value in generalist.items()})[0]
-    said = outputs(module, row, (inputs,)).log_softmax(dim=-1).cpu().numpy()
+    said = outputs(module, module.row(generalist), (inputs,)).log_softmax(dim=-1).cpu().numpy()
     return soften(leaning(said), settings.calibration_threshold)
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from fedexperts.models.weights import ClientWeights
     from fedexperts.personalization.data import PersonalData
-    from fedexperts.personalization.outputs import MixtureParts
     from fedexperts.personalization.training import Kind, Workbench
 
 
@@ -65,7 +64,7 @@ class Panel:
             generalist=heard.cpu().numpy(),
             personal={name: self._say(name, position, features, heard) for name in self._kinds},
             prior=class_proportions(self._data, position),
-            parts=cache(partial(self._parts_of, position, features)),
+            parts=cache(lambda: self._parts(position, features)),
             interpolated=cache(partial(self._interpolated, position, features)),
             failed=frozenset(name for name in self._kinds if self._has_failed(name, position)),
         )
@@ -99,9 +98,6 @@ class Panel:
 
     def _has_failed(self, kind: str, position: int) -> bool:
         return self._data.client_ids[position] in self._models[kind].failed
-
-    def _parts_of(self, position: int, features: Tensor) -> MixtureParts:
-        return self._parts(position, features)
 
     @cached_property
     def _parts(self) -> Parts:

@@ -93,8 +93,7 @@ def prepare(
         name: torch.as_tensor(value, device=device) for name, value in generalist.parameters.items()
     }
     module = StackedModule(architecture.expert().to(device))
-    row = module.rows({name: value[None] for name, value in parameters.items()})[0]
-    log_probs = outputs(module, row, (features,)).log_softmax(dim=-1)
+    log_probs = outputs(module, module.row(parameters), (features,)).log_softmax(dim=-1)
     labels = torch.as_tensor(data.labels, device=device)
     return Workbench(architecture, parameters, features, labels, log_probs)
 
@@ -128,7 +127,8 @@ class Training:
         """The weights that some clients' models start from, ``[clients, *shape]`` by parameter name."""
         architecture, generalist = self.bench.architecture, self.bench.generalist
         starts = [self.kind.start(architecture, generalist, client, self.seed) for client in clients]
-        return {name: torch.stack([start[name] for start in starts]) for name in starts[0]}
+        device = self.bench.features.device
+        return {name: torch.stack([start[name].to(device) for start in starts]) for name in starts[0]}
 
 
 def train_models(
@@ -241,7 +241,7 @@ def train_chunk(
         clients = [data.client_ids[position] for position in positions]
         return train_until_stopped(
             module,
-            module.rows(training.starts(clients)).to(bench.features.device),
+            module.rows(training.starts(clients)),
             own.only(positions),
             held_out.only(positions),
             training.kind.training(settings),
@@ -276,5 +276,5 @@ def compute(
         ``[examples, ...]``.
     """
     device = inputs[0].device
-    own = {key: torch.as_tensor(value[position], device=device)[None] for key, value in parameters.items()}
-    return outputs(module, module.rows(own)[0], inputs)
+    own = {name: torch.as_tensor(value[position], device=device) for name, value in parameters.items()}
+    return outputs(module, module.row(own), inputs)

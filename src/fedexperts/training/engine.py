@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
 
-from fedexperts.errors import UserError
+from fedexperts.errors import UserError, is_out_of_memory
 from fedexperts.training.device import describe_processor, resolve_device
 from fedexperts.training.schedule import longest_first
 from fedexperts.training.workers import can_fork, usable_cores
@@ -171,7 +171,7 @@ def halving(
     try:
         result = compute(positions)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         if len(positions) == 1:
             raise UserError(
@@ -186,8 +186,3 @@ def halving(
     torch.cuda.empty_cache()
     for part in (positions[:half], positions[half:]):
         yield from halving(compute, part)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # On the CPU torch has no type of its own for it.
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)

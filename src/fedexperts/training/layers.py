@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional
 
-from fedexperts.models.mixture import Mixture, mix
+from fedexperts.models.mixture import GATE, SPECIALIST, Mixture, below, mix
 from fedexperts.training.dropout import ClientDropout
 
 if TYPE_CHECKING:
@@ -131,15 +131,11 @@ def _general(module: nn.Module) -> Forward:
 def _mixture(specialist: Forward, gate: Forward) -> Forward:
     def forward(parameters: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
         features, generalist_log_probs = inputs
-        logits = specialist(_below("specialist.", parameters), (features,))
-        gate_logits = gate(_below("gate.", parameters), (features,))
+        logits = specialist(below(SPECIALIST, parameters), (features,))
+        gate_logits = gate(below(GATE, parameters), (features,))
         return mix(functional.log_softmax(logits, dim=-1), generalist_log_probs, gate_logits)
 
     return forward
-
-
-def _below(prefix: str, parameters: Mapping[str, Tensor]) -> Parameters:
-    return {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
 
 
 def _chain(layers: Named, general: Forward) -> Forward:
@@ -154,12 +150,12 @@ def _chain(layers: Named, general: Forward) -> Forward:
         if on_images:
             images = _to_images(values)
             for name, layer in on_images:
-                images = _on_images(layer, _below(f"{name}.", parameters), images, clients)
+                images = _on_images(layer, below(f"{name}.", parameters), images, clients)
             values = images.reshape(len(images), clients, -1, *images.shape[2:]).swapaxes(0, 1)
         if len(on_rows) < len(layers):
             values = values.flatten(start_dim=2)
         for name, layer in on_rows:
-            values = _on_rows(layer, _below(f"{name}.", parameters), values)
+            values = _on_rows(layer, below(f"{name}.", parameters), values)
         return values
 
     return forward

@@ -56,15 +56,8 @@ def epoch(
     Returns:
         The epoch's steps.
     """
-    counts = np.array([len(rows) for rows in clients])
-    steps = -(-counts // batch_size)
-    slots = int(steps.max()) * batch_size
-    rows = np.empty((len(clients), slots), dtype=np.int64)
-    for position, (own, stream) in enumerate(zip(clients, streams, strict=True)):
-        rows[position, : len(own)] = stream.permutation(own)
-        rows[position, len(own) :] = own[0]
-    filled = np.arange(slots) < counts[:, None]
-    return _in_batches(rows, filled, steps, batch_size)
+    shuffled = [stream.permutation(rows) for rows, stream in zip(clients, streams, strict=True)]
+    return in_order(shuffled, batch_size)
 
 
 def in_order(clients: Sequence[NDArray[np.int64]], batch_size: int) -> Steps:
@@ -78,14 +71,8 @@ def in_order(clients: Sequence[NDArray[np.int64]], batch_size: int) -> Steps:
     steps = -(-counts // batch_size)
     slots = int(steps.max()) * batch_size
     rows = np.stack([np.concatenate([own, np.full(slots - len(own), own[0])]) for own in clients])
-    return _in_batches(rows, np.arange(slots) < counts[:, None], steps, batch_size)
-
-
-def _in_batches(
-    rows: NDArray[np.int64], filled: NDArray[np.bool_], steps: NDArray[np.int64], batch_size: int
-) -> Steps:
     shape = (len(rows), int(steps.max()), batch_size)
-    weights = filled.reshape(shape).astype(np.float64)
+    weights = (np.arange(slots) < counts[:, None]).reshape(shape).astype(np.float64)
     weights /= np.maximum(weights.sum(axis=2, keepdims=True), 1.0)
     live = (steps[:, None] > np.arange(shape[1])).sum(axis=0)
     return Steps(rows.reshape(shape).swapaxes(0, 1), weights.swapaxes(0, 1), live)

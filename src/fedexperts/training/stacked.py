@@ -106,6 +106,10 @@ class StackedModule:
             [parameters[name].reshape(len(parameters[name]), -1) for name in self._shapes], dim=1
         )
 
+    def row(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Lay one model's parameters, by name, out as a new row, ``[parameters]``."""
+        return torch.cat([parameters[name].flatten() for name in self._shapes])
+
     def parameters(self, rows: Tensor) -> dict[str, Tensor]:
         """Undo :meth:`rows`, by views into the matrix.
 

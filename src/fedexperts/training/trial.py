@@ -35,7 +35,7 @@ def try_models(architecture: Architecture, features: Tensor) -> None:
     for setting, (module, values) in architecture.models().items():
         _check_buffers(setting, module, again[setting][0])
         stacked = StackedModule(module.to(features.device))
-        row = stacked.rows({name: value.detach()[None] for name, value in module.named_parameters()})
+        row = stacked.row(dict(module.named_parameters())).detach()
         seeds = torch.zeros(1, dtype=torch.int64, device=features.device)
         try:
             if _draws_by_itself(module.cpu(), batch.cpu()):
@@ -43,7 +43,7 @@ def try_models(architecture: Architecture, features: Tensor) -> None:
                     f"{setting} draws random numbers in training, from a stream that clients would share; "
                     "dropout has to be a layer of its own, nn.Dropout or nn.Dropout1d to nn.Dropout3d"
                 )
-            outputs = stacked(row.requires_grad_(), (batch[None],), seeds)
+            outputs = stacked(row.requires_grad_()[None], (batch[None],), seeds)
             torch.autograd.grad(outputs.sum(), row)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise UserError(
