@@ -9,9 +9,12 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.documents import put
+from benchmarks.results_areas import lead_table
+from benchmarks.results_coverage import coverage_table
 from benchmarks.results_files import experiment_of
 from benchmarks.results_gates import gate_rate_tables
 from benchmarks.results_glance import glance_table
+from benchmarks.results_opt_out import opted_out_tables
 from benchmarks.results_parts import (
     COMPARED,
     CONFIDENCE,
@@ -57,10 +60,6 @@ def filled(document: str, results: Results) -> str:
         ValueError: If a table has no marks in it.
     """
     for name, table in tables(results):
-        if f"<!-- {name} -->" not in document:
-            raise ValueError(
-                f"the document has no place for this table: <!-- {name} --><!-- end of {name} -->"
-            )
         document = put(as_bars(table), name, document)
     return document
 
@@ -86,6 +85,9 @@ def tables(results: Results) -> Iterator[tuple[str, TextTable]]:
         yield f"{name}, kept", kept_table(summary)
     for name, gates in families(results.gates):
         yield f"{name}, gates", gate_table(gates)
+    yield from opted_out_tables(results)
+    yield "density ratio", lead_table(results.frontier)
+    yield "coverage", coverage_table(results.clients)
     yield from tuning_tables(results.validation)
     yield from gate_rate_tables(results.gate_rates)
     yield from rate_comparisons(results.clients)

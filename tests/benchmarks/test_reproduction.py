@@ -9,8 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import (
+    results_areas,
+    results_coverage,
+    results_gates,
+    results_glance,
+    results_opt_out,
+    results_page,
+    results_tuning,
+)
 from benchmarks import results_files as files
-from benchmarks import results_gates, results_glance, results_page, results_tuning
 from benchmarks.reproduction import DOCUMENT, RESULTS
 from benchmarks.results_files import KEYS, VALUES
 from benchmarks.results_gates import GATE_RATE
@@ -18,6 +26,7 @@ from benchmarks.results_glance import glance_table
 from fedexperts.evaluation.frontier import AREA
 from fedexperts.experiments.charts import ALPHA, RATE, P, Q
 from fedexperts.experiments.picture import as_picture
+from fedexperts.experiments.summary import summarise_points
 
 
 @pytest.fixture(scope="module")
@@ -407,3 +416,70 @@ def test_a_glance_has_a_sign_for_each_setting():
     )
     assert cells["WiSE-FT against a constant weight", "frontier"] == "`+?`"
     assert cells["Density ratio against a constant weight", "frontier"].strip("`").strip() == ""
+
+
+def test_areas_are_compared_on_the_seeds_that_have_both():
+    """The density ratio is two points ahead of a constant weight, and level with WiSE-FT in the mean."""
+    ends = {"density_ratio": (52.0, 62.0), "constant": (50.0, 60.0), "wise_ft": (51.0, 63.0)}
+    rows = [
+        {"dataset": "cifar10_jpg", "setting": setting, "p": p, "seed": seed, "calibrated": False}
+        | {"method": method, "local_drop": 100 * drop, "global_accuracy": by_seed[seed]}
+        for setting, p, seeds in (("paper, alpha = 0.1", np.nan, (0, 1)), ("paper", 1.0, (0,)))
+        for seed in seeds
+        for method, by_seed in ends.items()
+        for drop in AREA
+    ]
+    frontier = pd.DataFrame(rows)
+    table = results_areas.lead_table(frontier)
+    assert table.rows == (("CIFAR-10 (JPEG)", "Dirichlet", "0.1", "2", "+2.0", "", "+0.0 [-12.7, 12.7]", ""),)
+    gone = frontier["method"].eq("constant") & frontier["local_drop"].le(0.5) & frontier["seed"].eq(1)
+    part = frontier[frontier["p"].isna()].assign(
+        global_accuracy=frontier["global_accuracy"].mask(gone & frontier["p"].isna())
+    )
+    areas = results_areas.area_by_seed(part)
+    assert areas["constant"].isna().tolist() == [False, True]
+    assert np.isnan(results_areas.lead(areas, "density_ratio", "constant").value)
+    assert results_areas.lead(areas, "density_ratio", "prior_shift") is None
+
+
+def test_one_seeds_intervals_are_held_against_the_other_seeds():
+    """Three seeds agree about the difference and are sure of it; the fourth is sure of another."""
+    gains = {0: (0.1, 0.102), 1: (0.1, 0.102), 2: (0.1, 0.102), 3: (0.3, 0.302)}
+    rows = [
+        {"experiment": "x", P: 1.0, ALPHA: np.nan, Q: np.nan, "seed": seed, "client_id": client}
+        | {"method": method, "calibrated": False, "test_set": test, "accuracy": 0.5 + gain}
+        for seed, by_client in gains.items()
+        for client, gain_of in enumerate(by_client)
+        for test in ("local", "global")
+        for method, gain in (("fedavg", 0.0), ("mixture", gain_of if test == "local" else 0.1))
+    ]
+    local, common = results_coverage.coverage_table(pd.DataFrame(rows)).rows
+    assert local == ("local", "4", "0.0")
+    assert common == ("global", "0", ""), "one number for all clients has no interval"
+    wider = pd.DataFrame(rows)
+    first = wider["client_id"].eq(0) & wider["method"].eq("mixture") & wider["test_set"].eq("local")
+    wider.loc[first, "accuracy"] -= 0.4
+    assert results_coverage.coverage_table(wider).rows[0] == ("local", "4", "100")
+    three = wider[wider["seed"] < 3]
+    assert results_coverage.coverage_table(three).rows[0] == ("local", "0", "")
+
+
+def test_those_who_opted_out_are_looked_at_by_themselves():
+    """Client 2 has not opted out, and its mixture is much better; client 1 does worse than alone."""
+    accuracies = {0: (0.5, 0.6, 0.6), 1: (0.5, 0.45, 0.5), 2: (0.1, 0.9, 0.9)}
+    rows = [
+        {"experiment": "results_x", "environment": "cifar10_jpg", P: 0.8, ALPHA: np.nan, Q: 0.9, "seed": 0}
+        | {"client_id": client, "method": method, "calibrated": False, "test_set": test, "n": 10}
+        | {"opted_out": client != 2, "unseen": False, "accuracy": accuracy, "loss": 0.1, "ece": 0.1}
+        for client, by_method in accuracies.items()
+        for method, accuracy in zip(("local", "mixture", "finetuned"), by_method, strict=True)
+        for test in ("local", "global")
+    ]
+    fedavg = [{**row, "method": "fedavg"} for row in rows if row["method"] == "local"]
+    clients = pd.DataFrame([*rows, *fedavg])
+    _, differences = summarise_points(clients.drop(columns=["experiment", ALPHA]), 200, 0.95)
+    own = differences[differences["clients"] == "opted_out"]
+    table = results_opt_out.opted_out_table(own, clients[clients["opted_out"]])
+    (row,) = table.rows
+    assert row[:4] == ("0.8", "0.9", "1", "2")
+    assert [cell.split(" ")[0] for cell in row[4:]] == ["+2.5", "+5.0", "-2.5", "50.0"]
