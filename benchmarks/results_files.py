@@ -40,14 +40,7 @@ VALUES = {
     "points": ["date", "git_commit", "device", "processor", "torch", *TOGETHER],
     "gate_rates": [*MEASURED],
 }
-RUNS = {
-    "clients": ["experiment", "environment", *AXES, "seed"],
-    "frontier": ["dataset", "setting", "p", "seed"],
-    "gates": ["dataset", "setting", "p", "seed"],
-    "validation": KEYS["validation"],
-    "points": KEYS["points"],
-    "gate_rates": KEYS["gate_rates"],
-}
+WITHIN_A_RUN = {"client_id", "method", "calibrated", "test_set", "class_group", "local_drop"}
 FILES = {
     "clients": "clients.csv.gz",
     "frontier": "frontier.csv",
@@ -152,7 +145,8 @@ def merged(old: Results, new: Results) -> Results:
     tables = {}
     for name, keys in KEYS.items():
         before, after = getattr(old, name), getattr(new, name)
-        again, runs = (pd.MultiIndex.from_frame(table[RUNS[name]].fillna(-1)) for table in (before, after))
+        run = [key for key in keys if key not in WITHIN_A_RUN]
+        again, runs = (pd.MultiIndex.from_frame(table[run].fillna(-1)) for table in (before, after))
         both = [table for table in (before[~again.isin(runs)], after) if len(table)] or [before]
         tables[name] = pd.concat(both).sort_values(keys, ignore_index=True)
     _check_together(tables["points"])
