@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+PADDING = 0
+"""The number that stands behind the words of a text, where preprocessing and models meet."""
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:

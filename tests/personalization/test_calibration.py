@@ -16,12 +16,13 @@ from hypothesis.extra.numpy import arrays
 from torch import nn
 
 from fedexperts.errors import UserError
+from fedexperts.examples import PADDING
 from fedexperts.models.architecture import Architecture, initial_parameters
 from fedexperts.models.inputs import InputSpec
 from fedexperts.parameters import ModelSettings
 from fedexperts.personalization.calibration import COUNT, calibrate, estimate_bias, leaning, soften
 from fedexperts.personalization.content_free import LIMIT, STRENGTH, lowfreq, random_tokens, zipf_tokens
-from fedexperts.preprocessing.vocabulary import FIRST_WORD, PADDING
+from fedexperts.preprocessing.vocabulary import FIRST_WORD
 from fedexperts.randomness import generator
 
 small = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "fixtures_small.py")))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from fedexperts.examples import PADDING
 from fedexperts.models.recurrence import lstm_states
 
 if TYPE_CHECKING:
     from fedexperts.models.inputs import InputSpec
 
-PADDING = 0
 EMBEDDING = 100
 UNITS = 64
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedexperts.errors import UserError
-from fedexperts.preprocessing.vocabulary import FIRST_WORD, PADDING
+from fedexperts.examples import PADDING
+from fedexperts.preprocessing.vocabulary import FIRST_WORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable

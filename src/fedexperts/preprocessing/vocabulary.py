@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedexperts.errors import UserError
+from fedexperts.examples import PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from fedexperts.parameters import DataSettings
 
-PADDING = 0
 UNKNOWN = 1
 FIRST_WORD = 2
 

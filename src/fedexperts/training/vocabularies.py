@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from fedexperts.models.text import PADDING
+from fedexperts.examples import PADDING
 from fedexperts.training.data import CohortData
 
 if TYPE_CHECKING:
