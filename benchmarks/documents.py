@@ -15,7 +15,8 @@ def put(text: str, name: str, document: str) -> str:
         ValueError: If the document has no such marks.
     """
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    if start not in document:
-        raise ValueError(f"the document has no place for this table: {start}{end}")
     pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-    return pattern.sub(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)
+    filled, places = pattern.subn(f"{start}\n{text}\n{end}".replace("\\", r"\\"), document)
+    if not places:
+        raise ValueError(f"the document has no place for this table: {start}{end}")
+    return filled

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.results_parts import CONFIDENCE, columns, families, in_shares, signed_estimate
+from benchmarks.results_parts import (
+    CONFIDENCE,
+    columns,
+    families,
+    family_words,
+    in_shares,
+    partition_words,
+    signed_estimate,
+)
 from fedexperts.evaluation.display import CALIBRATED, predictors
-from fedexperts.experiments.charts import ALPHA
 from fedexperts.experiments.frontier import REFERENCE
 from fedexperts.experiments.names import value_of
 from fedexperts.experiments.paper_tables import TextTable
@@ -60,14 +67,13 @@ def lead_table(frontier: pd.DataFrame) -> TextTable:
 
 def _leads(name: str, moved: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     axis = moved.columns[1]
-    words = [word for word in name.split(", ")[1:] if word not in {"paper", "Dirichlet"}]
     for _, part in columns(moved):
         areas = area_by_seed(part)
         if len(areas) > 1:
             found = [lead(areas, method, reference) for _, method, reference in LEADS]
             yield (
                 value_of("environment", part["environment"].iloc[0]),
-                ", ".join((["Dirichlet"] if axis == ALPHA else []) + words),
+                ", ".join(partition_words(part) + family_words(name)),
                 value_of(axis, part[axis].iloc[0]),
                 str(len(areas)),
                 *(signed_estimate(own.value, own.low, own.high) if own else "" for own in found),

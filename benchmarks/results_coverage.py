@@ -29,17 +29,17 @@ def coverage_table(clients: pd.DataFrame) -> TextTable:
     table = clients.assign(method=predictors(clients))
     rows = []
     for test in ("local", "global"):
-        held = [hit for _, own in _settings(table[table["test_set"] == test]) for hit in _hits(own)]
+        held = [hit for own in _settings(table[table["test_set"] == test]) for hit in _hits(own)]
         rows.append((test, str(len(held)), percent(float(np.mean(held))) if held else ""))
     return TextTable("Coverage", ("test", "intervals", "hold the mean of the other seeds"), tuple(rows), 1)
 
 
-def _settings(rows: pd.DataFrame) -> Iterator[tuple[object, pd.DataFrame]]:
+def _settings(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The settings that have four seeds: a row per seed and client, a column per method."""
-    for setting, own in rows.groupby(["experiment", P, ALPHA, Q], dropna=False):
+    for _, own in rows.groupby(["experiment", P, ALPHA, Q], dropna=False):
         wide = own.pivot(index=["seed", "client_id"], columns="method", values="accuracy")  # noqa: PD010
         if wide.index.get_level_values("seed").nunique() == SEEDS:
-            yield setting, wide
+            yield wide
 
 
 def _hits(accuracies: pd.DataFrame) -> Iterator[bool]:

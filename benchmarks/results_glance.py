@@ -6,9 +6,17 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from benchmarks.results_areas import OTHER, OURS, area_by_seed, lead
-from benchmarks.results_parts import COMPARED, columns, difference_of, families, label_of, parts
+from benchmarks.results_parts import (
+    COMPARED,
+    columns,
+    difference_of,
+    families,
+    family_words,
+    label_of,
+    partition_words,
+    parts,
+)
 from fedexperts.evaluation.display import ALL, CALIBRATED
-from fedexperts.experiments.charts import ALPHA
 from fedexperts.experiments.frontier import REFERENCE
 from fedexperts.experiments.names import value_of
 from fedexperts.experiments.paper_tables import TextTable
@@ -55,8 +63,7 @@ def glance_table(results: Results) -> TextTable:
             places[column] = [place for place, _ in columns(part)]
             cells[column] = _about(part) | _difference_signs(part)
     for name, moved in families(results.frontier):
-        words = [word for word in name.split(", ")[1:] if word not in {"paper", "Dirichlet"}]
-        column = _name(moved, words)
+        column = _name(moved, family_words(name))
         cells[column] |= _area_signs(moved, places[column])
     rows = dict.fromkeys(row for signs in cells.values() for row in signs)
     body = tuple((*row, *(signs.get(row, "") for signs in cells.values())) for row in rows)
@@ -64,9 +71,8 @@ def glance_table(results: Results) -> TextTable:
 
 
 def _name(part: pd.DataFrame, words: list[str]) -> str:
-    dirichlet = ["Dirichlet"] if part.columns[1] == ALPHA else []
     environment = value_of("environment", part["environment"].iloc[0])
-    return ", ".join([environment, *dirichlet, *filter(None, words)])
+    return ", ".join([environment, *partition_words(part), *filter(None, words)])
 
 
 def _about(part: pd.DataFrame) -> Signs:

@@ -59,6 +59,16 @@ def families(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{dataset}, {name}", placed.sort_values(axis, kind="stable")
 
 
+def family_words(name: str) -> list[str]:
+    """What the name of a family says beside its data set, the paper's settings and its partition."""
+    return [word for word in name.split(", ")[1:] if word not in {"paper", "Dirichlet"}]
+
+
+def partition_words(part: pd.DataFrame) -> list[str]:
+    """The scheme of a part's partitions, if it is not that of majority classes."""
+    return ["Dirichlet"] if part.columns[1] == ALPHA else []
+
+
 def parts(name: str, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Split a summary of an experiment by what varies beside p or alpha, the first of its settings."""
     others = axes_of(table)[2:]
