@@ -24,39 +24,69 @@ EXPERIMENTS = ROOT / "conf" / "experiments"
 TOGETHER = ("data", "settings")
 """Fingerprints that an experiment's points have in common: its examples, and what is set for all."""
 AXES = {P: "p", ALPHA: "alpha", Q: "q"}
-KEYS = {
-    "clients": ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
-    "frontier": ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
-    "gates": ["dataset", "setting", "p", "seed", "test_set", "class_group"],
-    "validation": ["experiment", *AXES, RATE, "seed"],
-    "points": ["experiment", *AXES, RATE, GATE_RATE, "seed"],
-    "gate_rates": ["experiment", *AXES, GATE_RATE, "seed"],
-}
-VALUES = {
-    "clients": ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
-    "frontier": ["global_accuracy"],
-    "gates": ["mean_weight", "gain"],
-    "validation": ["round", "validation_loss"],
-    "points": ["date", "git_commit", "device", "processor", "torch", *TOGETHER],
-    "gate_rates": [*MEASURED],
-}
 WITHIN_A_RUN = {"client_id", "method", "calibrated", "test_set", "class_group", "local_drop"}
-FILES = {
-    "clients": "clients.csv.gz",
-    "frontier": "frontier.csv",
-    "gates": "gates.csv",
-    "validation": "validation.csv",
-    "points": "points.csv",
-    "gate_rates": "gate_rates.csv",
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a table of :class:`Results` looks like, and where it stands.
+
+    Attributes:
+        file: Its file in docs/results.
+        keys: The columns whose combination no two rows have in common.
+        values: The other columns.
+        report: The file of an experiment's report that it is read from, where it is one.
+    """
+
+    file: str
+    keys: list[str]
+    values: list[str]
+    report: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """All its columns, in order."""
+        return [*self.keys, *self.values]
+
+    @property
+    def run(self) -> list[str]:
+        """The keys that one run has in common."""
+        return [key for key in self.keys if key not in WITHIN_A_RUN]
+
+
+FORMS = {
+    "clients": Form(
+        "clients.csv.gz",
+        ["experiment", "environment", *AXES, "seed", "client_id", "method", "calibrated", "test_set"],
+        ["opted_out", "unseen", "n", "accuracy", "loss", "ece"],
+        "results.csv",
+    ),
+    "frontier": Form(
+        "frontier.csv",
+        ["dataset", "setting", "p", "method", "calibrated", "seed", "local_drop"],
+        ["global_accuracy"],
+        "frontier.csv",
+    ),
+    "gates": Form(
+        "gates.csv",
+        ["dataset", "setting", "p", "seed", "test_set", "class_group"],
+        ["mean_weight", "gain"],
+        "gates.csv",
+    ),
+    "validation": Form(
+        "validation.csv",
+        ["experiment", *AXES, RATE, "seed"],
+        ["round", "validation_loss"],
+        "validation.csv",
+    ),
+    "points": Form(
+        "points.csv",
+        ["experiment", *AXES, RATE, GATE_RATE, "seed"],
+        ["date", "git_commit", "device", "processor", "torch", *TOGETHER],
+        "points.csv",
+    ),
+    "gate_rates": Form("gate_rates.csv", ["experiment", *AXES, GATE_RATE, "seed"], [*MEASURED]),
 }
-REPORT = {
-    "clients": "results.csv",
-    "frontier": "frontier.csv",
-    "gates": "gates.csv",
-    "validation": "validation.csv",
-    "points": "points.csv",
-}
-"""The files of an experiment's report that results are read from."""
 DIGITS = 5
 COMMIT = r"\b([0-9a-f]{12})[0-9a-f]+"
 """A commit, and its first digits, which are kept."""
@@ -64,7 +94,7 @@ COMMIT = r"\b([0-9a-f]{12})[0-9a-f]+"
 
 @dataclass(frozen=True)
 class Results:
-    """What docs/results holds; each table has a row per combination of its :data:`KEYS`.
+    """What docs/results holds; each table as its :data:`FORMS` say.
 
     Attributes:
         clients: How well each method does for each client; accuracies are shares.
@@ -81,6 +111,12 @@ class Results:
     validation: pd.DataFrame
     points: pd.DataFrame
     gate_rates: pd.DataFrame
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pd.DataFrame]) -> Results:
+        """Put tables together; those that are not given are empty."""
+        nothing = {name: pd.DataFrame(columns=form.columns) for name, form in FORMS.items()}
+        return cls(**{**nothing, **tables})
 
     @cached_property
     def summaries(self) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -100,35 +136,30 @@ def experiment_of(name: str) -> Experiment:
 
 def read_results(folder: Path) -> Results:
     """Read the files of results; tables whose file is not there are empty."""
-    found = {name: pd.read_csv(folder / file) for name, file in FILES.items() if (folder / file).exists()}
-    return Results(**{**_nothing(), **found})
-
-
-def _nothing() -> dict[str, pd.DataFrame]:
-    return {name: pd.DataFrame(columns=[*KEYS[name], *VALUES[name]]) for name in KEYS}
+    paths = {name: folder / form.file for name, form in FORMS.items()}
+    return Results.of({name: pd.read_csv(path) for name, path in paths.items() if path.exists()})
 
 
 def report_files(experiment: str) -> dict[str, str]:
     """Name the files of an experiment's report that results are read from, by the table they go to."""
-    return {name: file for name, file in REPORT.items() if name in _tables_of(experiment)}
+    return {
+        name: form.report for name, form in FORMS.items() if form.report and name in _tables_of(experiment)
+    }
 
 
 def _tables_of(experiment: str) -> Collection[str]:
     if experiment.startswith(GATE_RATES):
         return ("clients", "frontier", "gates", "points")
-    return ("validation", "points") if experiment.startswith("tuning_") else REPORT
+    return ("validation", "points") if experiment.startswith("tuning_") else FORMS
 
 
 def read_report(folder: Path) -> Results:
     """Read an experiment's report, in the form of the files of results."""
     tables = {name: _read(folder, file) for name, file in report_files(folder.name).items()}
     if folder.name.startswith(GATE_RATES):
-        tables = {"points": tables["points"], "gate_rates": by_rate(tables, KEYS["gate_rates"])}
-    formed = {
-        name: _in_form(name, table)[[*KEYS[name], *VALUES[name]]].round(DIGITS)
-        for name, table in tables.items()
-    }
-    return Results(**{**_nothing(), **formed})
+        tables = {"points": tables["points"], "gate_rates": by_rate(tables, FORMS["gate_rates"].keys)}
+    formed = {name: _in_form(name, table)[FORMS[name].columns] for name, table in tables.items()}
+    return Results.of({name: table.round(DIGITS) for name, table in formed.items()})
 
 
 def _read(folder: Path, file: str) -> pd.DataFrame:
@@ -143,12 +174,11 @@ def merged(old: Results, new: Results) -> Results:
         ValueError: If points of one experiment were computed on different data, or with different settings.
     """
     tables = {}
-    for name, keys in KEYS.items():
+    for name, form in FORMS.items():
         before, after = getattr(old, name), getattr(new, name)
-        run = [key for key in keys if key not in WITHIN_A_RUN]
-        again, runs = (pd.MultiIndex.from_frame(table[run].fillna(-1)) for table in (before, after))
+        again, runs = (pd.MultiIndex.from_frame(table[form.run].fillna(-1)) for table in (before, after))
         both = [table for table in (before[~again.isin(runs)], after) if len(table)] or [before]
-        tables[name] = pd.concat(both).sort_values(keys, ignore_index=True)
+        tables[name] = pd.concat(both).sort_values(form.keys, ignore_index=True)
     _check_together(tables["points"])
     return Results(**tables)
 
@@ -168,10 +198,10 @@ def _check_together(points: pd.DataFrame) -> None:
 def write_results(results: Results, folder: Path) -> None:
     """Write the files of results, and the means by seed that follow from them."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, file in FILES.items():
+    for name, form in FORMS.items():
         # Without the time of writing, the same content makes the same file.
-        packed: Any = {"method": "gzip", "mtime": 0} if file.endswith(".gz") else None
-        getattr(results, name).to_csv(folder / file, index=False, compression=packed)
+        packed: Any = {"method": "gzip", "mtime": 0} if form.file.endswith(".gz") else None
+        getattr(results, name).to_csv(folder / form.file, index=False, compression=packed)
     means_by_seed(results.clients).to_csv(folder / "table1.csv", index=False)
 
 
@@ -188,7 +218,7 @@ def _in_form(name: str, table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(
             date=table["date"].str[:10], git_commit=table["git_commit"].str.replace(COMMIT, r"\1", regex=True)
         )
-    if "experiment" in KEYS[name]:
+    if "experiment" in FORMS[name].keys:
         return table
     shares = table.columns.intersection(["local_drop", "global_accuracy"])
     return _by_setting(table).assign(**{column: 100 * table[column] for column in shares})

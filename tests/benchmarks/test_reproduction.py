@@ -20,7 +20,7 @@ from benchmarks import (
 )
 from benchmarks import results_files as files
 from benchmarks.reproduction import DOCUMENT, RESULTS
-from benchmarks.results_files import KEYS, VALUES
+from benchmarks.results_files import FORMS
 from benchmarks.results_gates import GATE_RATE
 from benchmarks.results_glance import glance_table
 from fedexperts.evaluation.frontier import AREA
@@ -49,16 +49,17 @@ def test_means_by_seed_follow_from_the_clients(results):
 
 
 def test_every_point_says_when_and_with_what_it_was_computed(results):
+    keys = FORMS["points"].keys
     tuning = results.validation["experiment"].str.startswith("tuning_")
     shown = pd.concat([results.clients, results.validation[tuning], results.gate_rates])
-    known = shown.reindex(columns=KEYS["points"]).drop_duplicates()
-    noted = results.points[KEYS["points"]]
+    known = shown.reindex(columns=keys).drop_duplicates()
+    noted = results.points[keys]
     pd.testing.assert_frame_equal(
-        known.sort_values(KEYS["points"], ignore_index=True),
-        noted.sort_values(KEYS["points"], ignore_index=True),
+        known.sort_values(keys, ignore_index=True),
+        noted.sort_values(keys, ignore_index=True),
         check_dtype=False,
     )
-    assert results.points.notna()[VALUES["points"]].all(axis=None)
+    assert results.points.notna()[FORMS["points"].values].all(axis=None)
 
 
 def test_every_figure_of_the_documentation_is_drawn_from_the_files(results):
@@ -137,8 +138,8 @@ def test_reports_of_several_machines_are_put_together(tmp_path):
     assert both.frontier["local_drop"].tolist() == [3.0] * 3
     files.write_results(both, tmp_path / "results")
     again = files.read_results(tmp_path / "results")
-    for name in KEYS:
-        assert list(getattr(again, name)) == [*KEYS[name], *VALUES[name]]
+    for name, form in FORMS.items():
+        assert list(getattr(again, name)) == form.columns
         pd.testing.assert_frame_equal(getattr(again, name), getattr(both, name), check_dtype=False)
     before = (tmp_path / "results" / "clients.csv.gz").read_bytes()
     files.write_results(again, tmp_path / "results")
@@ -357,7 +358,7 @@ def test_a_method_that_comes_near_its_specialists_anywhere_is_shown_everywhere()
 
 def test_nothing_is_read_where_there_is_nothing(tmp_path):
     empty = files.read_results(tmp_path)
-    assert not any(len(getattr(empty, name)) for name in KEYS)
+    assert not any(len(getattr(empty, name)) for name in FORMS)
     new = report(tmp_path, "results_x", 0.5, **{P: np.float64(0.3)})
     assert len(files.merged(empty, new).clients) == 2
 
@@ -392,7 +393,6 @@ def test_a_glance_has_a_sign_for_each_setting():
             ("mixture", "global", 0.4 + 0.2 * seed),
         )
     ]
-    nothing = {name: pd.DataFrame(columns=[*KEYS[name], *VALUES[name]]) for name in KEYS}
     areas = [(0.3, 0, 60.0), (0.3, 1, 60.1), (0.6, 0, 60.0)]
     frontier = pd.DataFrame(
         [
@@ -403,7 +403,7 @@ def test_a_glance_has_a_sign_for_each_setting():
             for drop in AREA
         ]
     )
-    made = files.Results(**{**nothing, "clients": pd.DataFrame(rows), "frontier": frontier})
+    made = files.Results.of({"clients": pd.DataFrame(rows), "frontier": frontier})
     table = glance_table(made)
     assert table.head == ("comparison", "on", "Fashion-MNIST")
     cells = {row[:2]: row[2] for row in table.rows}
