@@ -380,6 +380,14 @@ def test_an_experiment_that_there_is_not_is_told_with_the_nearest(project: Proje
     assert "Did you mean 'table1'" in experiment(project, "status", "tabel1", code=1)
 
 
+def test_two_experiments_of_one_name_are_told(project: Project) -> None:
+    file = write(project)
+    other = file.rename(file.with_suffix(".yaml"))
+    write(project)
+    told = experiment(project, "list", code=1)
+    assert f"{other} and {file} are experiments of the same name" in " ".join(told.split())
+
+
 def test_a_selection_without_a_value_is_told(project: Project) -> None:
     assert "'seed' has no value" in experiment(project, "run", "table1", "--only", "seed", code=2)
 

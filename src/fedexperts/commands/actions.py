@@ -163,7 +163,12 @@ def report(root: Path, name: str) -> None:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    return {file.stem: file for file in sorted((conf_folder(root) / FOLDER).glob("*.y*ml"))}
+    files: dict[str, Path] = {}
+    for file in sorted((conf_folder(root) / FOLDER).glob("*.y*ml")):
+        first = files.setdefault(file.stem, file)
+        if first != file:
+            raise UserError(f"{first} and {file} are experiments of the same name; rename one of them")
+    return files
 
 
 def _open(
