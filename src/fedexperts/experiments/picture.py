@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from fedexperts.evaluation.display import GENERALIST, KNOWN_LOOKS
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 LEAST_WIDTH = 8.0
 NEAR = 0.05
 """Ends of curves so close together have one name, if it is the same."""
+HALO = withStroke(linewidth=2, foreground="white")
+"""What makes names readable that stand on a curve."""
+ON_TOP = 10
+"""The order of what no curve may cover."""
 MOST_TICKS = 6
 """With more, the names of the places along would run into each other."""
 
@@ -90,7 +95,8 @@ def _name_ends(axes: Axes, panel: Panel) -> None:
             if any(name == other and abs(x - right) + abs(y - up) < NEAR for other, right, up in named):
                 continue
             named.append((name, x, y))
-            axes.annotate(name, (x, y), (5, 5), textcoords="offset points", fontsize=7, color=SOFT_INK)
+            written = axes.annotate(name, (x, y), (5, 5), textcoords="offset points", fontsize=7)
+            written.set(color=SOFT_INK, zorder=ON_TOP, path_effects=[HALO])
 
 
 def _add(axes: Axes, curve: Curve) -> None:
