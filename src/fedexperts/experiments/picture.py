@@ -95,8 +95,16 @@ def _name_ends(axes: Axes, panel: Panel) -> None:
             if any(name == other and abs(x - right) + abs(y - up) < NEAR for other, right, up in named):
                 continue
             named.append((name, x, y))
-            written = axes.annotate(name, (x, y), (5, 5), textcoords="offset points", fontsize=7)
-            written.set(color=SOFT_INK, zorder=ON_TOP, path_effects=[HALO])
+            axes.annotate(
+                name,
+                (x, y),
+                (5, 5),
+                textcoords="offset points",
+                fontsize=7,
+                color=SOFT_INK,
+                zorder=ON_TOP,
+                path_effects=[HALO],
+            )
 
 
 def _add(axes: Axes, curve: Curve) -> None:
